@@ -1,0 +1,10 @@
+/** The ground floor: errors, atomic writes, hashes, seeds, clock and paths. */
+
+export * from "./atomic.ts";
+export * from "./clock.ts";
+export * from "./disk.ts";
+export * from "./errors.ts";
+export * from "./hash.ts";
+export * from "./nearest.ts";
+export * from "./paths.ts";
+export * from "./seed.ts";
