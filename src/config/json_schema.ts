@@ -1,0 +1,109 @@
+/** The config as JSON Schema (draft 2020-12), and what a place in it allows in words. */
+
+import { z } from "zod";
+import { configSchema } from "./schema.ts";
+
+/** A JSON Schema, as far as the config uses it. */
+export interface JsonSchema {
+  $schema?: string;
+  type?: string;
+  const?: unknown;
+  enum?: unknown[];
+  anyOf?: JsonSchema[];
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  items?: JsonSchema;
+  prefixItems?: JsonSchema[];
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  multipleOf?: number;
+  minItems?: number;
+  default?: unknown;
+  title?: string;
+  description?: string;
+  unit?: string;
+  allowed?: string;
+  [key: string]: unknown;
+}
+
+/** The JSON Schema of a config file, for editors: with `extends` and `$schema`, which the run's config has no more. */
+export function configJsonSchema(): JsonSchema {
+  const schema = inputSchema();
+  schema.properties = {
+    $schema: { type: "string", description: "Where an editor finds this schema." },
+    extends: {
+      type: "string",
+      description: "A preset's name, or a config file, whose values hold where this one is silent.",
+    },
+    ...schema.properties,
+  };
+  schema.required = []; // a file may leave to `extends` and --set what a run needs
+  return schema;
+}
+
+/** The schema of a complete config before its defaults are filled in. */
+export function inputSchema(): JsonSchema {
+  return z.toJSONSchema(configSchema, {
+    io: "input",
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  }) as JsonSchema;
+}
+
+/** The schema at a path, or undefined where the config has no such place. */
+export function schemaAt(schema: JsonSchema, path: readonly PropertyKey[]): JsonSchema | undefined {
+  let here: JsonSchema | undefined = schema;
+  for (const key of path) {
+    if (here?.anyOf !== undefined) here = here.anyOf.find((choice) => choice.properties !== undefined);
+    here = typeof key === "number" ? here?.prefixItems?.[key] ?? here?.items : here?.properties?.[String(key)];
+    if (here === undefined) return undefined;
+  }
+  return here;
+}
+
+/** What is allowed at a place, in words: `a whole number of at least 1`, `"skip" or "stop"`. */
+export function allowedAt(schema: JsonSchema): string {
+  if (schema.allowed !== undefined) return schema.allowed;
+  if (schema.anyOf !== undefined) return schema.anyOf.map(allowedAt).join(" or ");
+  if (schema.enum !== undefined) return orList(schema.enum.map((word) => JSON.stringify(word)));
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  switch (schema.type) {
+    case "integer":
+      return `a whole number${range(schema)}`;
+    case "number":
+      return `a number${range(schema)}`;
+    case "string":
+      return "text in quotes";
+    case "boolean":
+      return "true or false";
+    case "null":
+      return "null";
+    case "array":
+      return `a list${schema.minItems ? " of one or more" : ""}: ${schema.items ? allowedAt(schema.items) : "values"}`;
+    case "object":
+      return `a section { ${Object.keys(schema.properties ?? {}).join(", ")} }`;
+    default:
+      return "another value";
+  }
+}
+
+function range(schema: JsonSchema): string {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
+  const parts: string[] = [];
+  if (minimum !== undefined && maximum !== undefined) parts.push(`from ${minimum} to ${maximum}`);
+  else if (minimum !== undefined) parts.push(`of at least ${minimum}`);
+  else if (maximum !== undefined && exclusiveMinimum === undefined) parts.push(`of at most ${maximum}`);
+  if (exclusiveMinimum !== undefined) parts.push(`above ${exclusiveMinimum}`);
+  if (maximum !== undefined && exclusiveMinimum !== undefined) parts.push(`and at most ${maximum}`);
+  if (exclusiveMaximum !== undefined) parts.push(`below ${exclusiveMaximum}`);
+  if (multipleOf !== undefined) parts.push(`that is a multiple of ${multipleOf}`);
+  return parts.length === 0 ? "" : ` ${parts.join(" ")}`;
+}
+
+function orList(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+}

@@ -1,0 +1,63 @@
+/** The whole config: one schema from which the type, the flags, the help and the JSON Schema are read. */
+
+import { z } from "zod";
+import { dataSchema, sizeSchema, sourceSchema } from "./sections/data.ts";
+import { field } from "./sections/field.ts";
+import { memorySchema } from "./sections/memory.ts";
+import { methodSchema } from "./sections/method.ts";
+import { modelSchema } from "./sections/model.ts";
+import { optimSchema } from "./sections/optim.ts";
+import { sampleSchema } from "./sections/sample.ts";
+import { saveSchema } from "./sections/save.ts";
+import { timestepsSchema, trainSchema } from "./sections/train.ts";
+
+/** Schema of a run's config. A missing section counts as an empty one, so that the missing keys in it are named. */
+export const configSchema = z.strictObject({
+  version: field(z.literal(1).default(1), { title: "Version", description: "Version of this config's form." }),
+  name: field(z.string().min(1).max(200).optional(), {
+    title: "Name",
+    description: "What the run and its files are called; absent means the config file's name.",
+  }),
+  runsDir: field(z.string().min(1).default("runs"), {
+    title: "Runs folder",
+    description: "Folder in which each run gets a folder of its own.",
+  }),
+  model: modelSchema.prefault({} as never),
+  method: methodSchema.prefault({}),
+  data: dataSchema.prefault({} as never),
+  train: trainSchema.prefault({} as never),
+  optim: optimSchema.prefault({}),
+  memory: memorySchema.prefault({}),
+  sample: sampleSchema.optional(),
+  save: saveSchema.prefault({}),
+}).meta({ title: "wantune run config" });
+
+type Frozen<T> = T extends (infer I)[] ? readonly Frozen<I>[]
+  : T extends object ? { readonly [K in keyof T]: Frozen<T[K]> }
+  : T;
+
+/** A complete, checked and frozen config. All paths in it are absolute; the name is always there. */
+export type RunConfig = Frozen<z.output<typeof configSchema> & { name: string }>;
+
+/** Section `model`. */
+export type ModelConfig = Frozen<z.output<typeof modelSchema>>;
+/** Section `method`. */
+export type MethodConfig = Frozen<z.output<typeof methodSchema>>;
+/** Section `data`. */
+export type DataConfig = Frozen<z.output<typeof dataSchema>>;
+/** An entry of `data.sources`. */
+export type SourceConfig = Frozen<z.output<typeof sourceSchema>>;
+/** A fixed picture size, in pixels. */
+export type SizeConfig = Frozen<z.output<typeof sizeSchema>>;
+/** Section `train`. */
+export type TrainConfig = Frozen<z.output<typeof trainSchema>>;
+/** Section `train.timesteps`. */
+export type TimestepsConfig = Frozen<z.output<typeof timestepsSchema>>;
+/** Section `optim`. */
+export type OptimConfig = Frozen<z.output<typeof optimSchema>>;
+/** Section `memory`. */
+export type MemoryConfig = Frozen<z.output<typeof memorySchema>>;
+/** Section `sample`. */
+export type SampleConfig = Frozen<z.output<typeof sampleSchema>>;
+/** Section `save`. */
+export type SaveConfig = Frozen<z.output<typeof saveSchema>>;

@@ -1,0 +1,53 @@
+/** Section `data`: which clips, and how they become batches. */
+
+import { z } from "zod";
+import { auto, count, field, numFrames, section, share, side } from "./field.ts";
+
+/** Schema of one entry of `data.sources`. */
+export const sourceSchema = section({
+  path: field(z.string().min(1), { title: "Path", description: "A folder of clips and stills, or a single file." }),
+  repeats: field(count.default(1), { title: "Repeats", description: "How often each clip is seen per epoch." }),
+}, { title: "Source", description: "A folder of clips with captions in text files of the same name." });
+
+/** Schema of a fixed picture size. */
+export const sizeSchema = z.strictObject({ width: side, height: side });
+
+/** Schema of `data`. */
+export const dataSchema = section({
+  sources: field(z.array(sourceSchema).min(1), { title: "Sources", description: "Where the clips are." }),
+  resolution: field(z.union([z.int().min(16).max(8192), sizeSchema]).default(704), {
+    title: "Resolution",
+    unit: "pixels",
+    description: "Side of the square whose area every bucket of aspect ratios keeps to, or one fixed width and height.",
+  }),
+  numFrames: field(numFrames.default(49), {
+    title: "Frames",
+    unit: "frames",
+    description: "Length of a training clip at the model's frame rate; 1 trains on stills.",
+  }),
+  fps: field(auto(z.number().positive().max(240)).default("auto"), {
+    title: "Frame rate",
+    unit: "frames per second",
+    description: "Rate to which clips are resampled in time; auto is the rate that the model was trained at.",
+  }),
+  maxAspect: field(z.number().min(1).max(8).default(2), {
+    title: "Widest shape",
+    description: "Largest ratio of the long to the short side of a bucket; wider clips are cropped to it.",
+  }),
+  onBadFile: field(z.enum(["skip", "stop"]).default("skip"), {
+    title: "Bad files",
+    description: "Whether a file that cannot be used is reported and left out, or ends the run.",
+  }),
+  cacheDir: field(z.string().min(1).default("auto"), {
+    title: "Cache",
+    description: "Folder of encoded clips and prompts; auto is one shared by all runs of this user.",
+  }),
+  captionDropout: field(share.default(0.05), {
+    title: "Caption dropout",
+    description: "Probability that a clip is shown with an empty caption, which keeps guidance working.",
+  }),
+  triggerWord: field(z.string().min(1).optional(), {
+    title: "Trigger word",
+    description: "Word put in front of every caption, to call up what was learnt.",
+  }),
+}, { title: "Data", description: "The clips and how they are cut." });

@@ -1,0 +1,43 @@
+/** Section `sample`: videos made during training. */
+
+import { z } from "zod";
+import { auto, count, field, numFrames, section, side } from "./field.ts";
+
+/** Schema of `sample`. */
+export const sampleSchema = section({
+  everySteps: field(count.default(250), {
+    title: "Interval",
+    unit: "optimizer steps",
+    description: "How often samples are made.",
+  }),
+  prompts: field(z.array(z.string().min(1)).min(1), { title: "Prompts", description: "One video is made of each." }),
+  negativePrompt: field(z.string().default(""), {
+    title: "Negative prompt",
+    description: "What guidance leads away from.",
+  }),
+  width: field(side.default(832), { title: "Width", unit: "pixels", description: "Width of the video." }),
+  height: field(side.default(480), { title: "Height", unit: "pixels", description: "Height of the video." }),
+  numFrames: field(numFrames.default(49), { title: "Frames", unit: "frames", description: "Length of the video." }),
+  fps: field(auto(z.number().positive().max(240)).default("auto"), {
+    title: "Frame rate",
+    unit: "frames per second",
+    description: "Rate at which the video plays; auto is the model's.",
+  }),
+  steps: field(count.default(30), {
+    title: "Sampling steps",
+    description: "Steps of the solver: more take longer and follow the model more exactly.",
+  }),
+  guidanceScale: field(z.number().min(0).max(100).default(5), {
+    title: "Guidance",
+    description: "Strength of classifier-free guidance; 1 is none and takes half the time.",
+  }),
+  shift: field(auto(z.number().positive().max(1000)).default("auto"), {
+    title: "Shift",
+    description: "Shift of the noise levels while sampling; auto is the model's.",
+  }),
+  solver: field(z.enum(["unipc", "euler"]).default("unipc"), {
+    title: "Solver",
+    description: "How the steps are taken.",
+  }),
+  seed: field(z.int().min(0).default(0), { title: "Seed", description: "Seed of the starting noise." }),
+}, { title: "Samples", description: "Videos made during training; leave the section out for none." });

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
+import { ConfigError } from "../../src/base/mod.ts";
+import { configJsonSchema, loadConfig, parseConfig, presetNames, presetText } from "../../src/config/mod.ts";
+import { withFolder } from "../support/tmp.ts";
+
+const MINIMAL = `{
+  // the least that a run needs
+  "model": { "weights": "w" },
+  "data": { "sources": [{ "path": "clips" }] },
+  "train": { "steps": 10 },
+}`;
+const parse = (text: string, set: string[] = []): ReturnType<typeof parseConfig> =>
+  parseConfig(text, { path: "/home/me/cat.jsonc", set });
+
+/** The lines of the error that a config gives. */
+function problems(text: string, set: string[] = []): string[] {
+  try {
+    parse(text, set);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    assert.equal(error.exitCode, 2);
+    return [...error.message.split("\n"), ...(error.cure ? [error.cure] : [])];
+  }
+  assert.fail("the config was accepted");
+}
+
+Deno.test("parseConfig() fills in defaults, makes paths absolute and freezes", () => {
+  const config = parse(MINIMAL);
+  assert.equal(config.name, "cat");
+  assert.equal(config.runsDir, "/home/me/runs");
+  assert.equal(config.model.weights, "/home/me/w");
+  assert.deepEqual(config.data.sources, [{ path: "/home/me/clips", repeats: 1 }]);
+  assert.equal(config.data.cacheDir, "auto");
+  assert.equal(config.data.fps, "auto");
+  assert.equal(config.method.rank, 32);
+  assert.equal(config.method.alpha, undefined);
+  assert.ok(!("alpha" in config.method));
+  assert.deepEqual(config.optim.betas, [0.9, 0.99]);
+  assert.equal(config.train.timesteps.law, "logit-normal");
+  assert.equal(config.train.maxGradNorm, 1);
+  assert.equal(config.sample, undefined);
+  assert.ok(Object.isFrozen(config) && Object.isFrozen(config.data.sources[0]) && Object.isFrozen(config.optim.betas));
+});
+
+Deno.test("parseConfig() of its own result gives the same config", () => {
+  const config = parse(MINIMAL, ['sample={"prompts":["a cat"]}', "name=other"]);
+  assert.deepEqual(parseConfig(JSON.stringify(config), { path: "/elsewhere/config.json" }), config);
+});
+
+Deno.test("an unknown key is named with file, line and the nearest right name", () => {
+  assert.deepEqual(problems(MINIMAL.replace('"steps": 10', '"steps": 10,\n\n  "stpes": 3')), [
+    'Cannot use "cat.jsonc", line 7: unknown key "train.stpes"; did you mean "train.steps"?',
+  ]);
+  assert.deepEqual(problems(MINIMAL, ["rank=3"]), [
+    'Cannot use --set rank: unknown key "rank"; did you mean "method.rank"?',
+  ]);
+  assert.match(
+    problems(MINIMAL, ["optim.zebra=3"])[0] ?? "",
+    /unknown key "optim.zebra"; known here: name, learningRate/,
+  );
+  assert.match(problems(MINIMAL, ["__proto__=3"])[0] ?? "", /unknown key "__proto__"/);
+  assert.match(problems(MINIMAL.replace('"weights"', '"__proto__": {"x": 1}, "weights"'))[0] ?? "", /model.__proto__/);
+});
+
+Deno.test("each wrong value has a line with its place, the value and what is allowed", () => {
+  const lines = problems(
+    MINIMAL.replace('"steps": 10', '"steps": "many", "maxGradNorm": 0'),
+    ["data.numFrames=48", "model.device=gpu", "data.onBadFile=ask", "optim.betas=[1,2,3]", "data.resolution={}"],
+  );
+  const at = (path: string): string => lines.find((line) => line.includes(`"${path}"`)) ?? `no line for ${path}`;
+  assert.equal(
+    at("train.steps"),
+    'Cannot use "cat.jsonc", line 5: "train.steps" is "many"; allowed is a whole number of at least 1.',
+  );
+  assert.match(at("train.maxGradNorm"), /is 0; allowed is a number above 0 or null\./);
+  assert.match(at("data.numFrames"), /--set data.numFrames: .* is 48; allowed is a whole number of the form 4n\+1/);
+  assert.match(at("model.device"), /allowed is "auto", "cpu", "cuda" or "cuda:N"/);
+  assert.match(at("data.onBadFile"), /is "ask"; allowed is "skip" or "stop"\./);
+  assert.match(at("optim.betas"), /is \[1,2,3\]; allowed is a list of two numbers/);
+  assert.match(at("data.resolution"), /a whole number from 16 to 8192 or a section \{ width, height \}/);
+  assert.ok(lines.every((line) => !line.includes("undefined")), lines.join("\n"));
+});
+
+Deno.test("missing keys are all named, with what they are", () => {
+  const lines = problems("{}");
+  assert.equal(lines.length, 3);
+  assert.match(lines[0] ?? "", /"cat.jsonc": "model.weights" is missing \(Folder of the model .*\); allowed is text/);
+  assert.match(lines[1] ?? "", /"data.sources" is missing/);
+  assert.match(lines[2] ?? "", /"train.steps" is missing/);
+  assert.match(problems(MINIMAL, ["model=3"])[0] ?? "", /"model" is 3; allowed is a section \{ weights, variant/);
+  assert.match(problems(MINIMAL, ["version=2"])[0] ?? "", /"version" is 2; allowed is 1/);
+});
+
+Deno.test("broken JSON and doubled keys are refused with their line", () => {
+  assert.match(problems('{\n "a": \n}')[0] ?? "", /"cat.jsonc", line 3: value expected/);
+  assert.match(problems('{"name": "a",\n "name": "b"}')[0] ?? "", /line 2: the key "name" stands there a second time/);
+  assert.match(problems("[]")[0] ?? "", /must hold one JSON object/);
+  assert.match(problems("")[0] ?? "", /value expected|one JSON object/);
+});
+
+Deno.test("--set reads JSON, else text, reaches into lists, and its paths start at the current folder", () => {
+  const config = parse(MINIMAL, [
+    "train.maxGradNorm=null",
+    "name=12 monkeys",
+    "data.sources.0.repeats=3",
+    "data.sources.1.path=more",
+    "data.triggerWord=a=b",
+    "train.timesteps.shift=3",
+    "model.weights=x/y",
+  ]);
+  assert.equal(config.train.maxGradNorm, null);
+  assert.equal(config.name, "12 monkeys");
+  assert.equal(config.data.triggerWord, "a=b");
+  assert.deepEqual(config.data.sources, [{ path: "/home/me/clips", repeats: 3 }, {
+    path: join(Deno.cwd(), "more"),
+    repeats: 1,
+  }]);
+  assert.equal(config.train.timesteps.shift, 3);
+  assert.equal(config.train.timesteps.law, "logit-normal");
+  assert.equal(config.model.weights, join(Deno.cwd(), "x/y"));
+  assert.match(problems(MINIMAL, ["train.steps"])[0] ?? "", /Cannot understand --set "train.steps"/);
+});
+
+Deno.test("extends lays a file over a preset or another file, and paths start where they are written", () =>
+  withFolder((folder) => {
+    Deno.mkdirSync(join(folder, "base"));
+    Deno.writeTextFileSync(
+      join(folder, "base/base.jsonc"),
+      `{ "extends": "ti2v-5b-lora-24gb", "model": { "weights": "w" }, "method": { "rank": 8, "alpha": 4 } }`,
+    );
+    const path = join(folder, "mine.jsonc");
+    Deno.writeTextFileSync(
+      path,
+      `{ "extends": "./base/base.jsonc", "method": { "rank": 16 }, "train": { "steps": 5 } }`,
+    );
+    const config = loadConfig(path);
+    assert.deepEqual([config.method.rank, config.method.alpha, config.train.steps], [16, 4, 5]);
+    assert.equal(config.model.weights, join(folder, "base/w"));
+    assert.equal(config.data.sources[0]?.path, join(folder, "base/clips"));
+    assert.equal(config.name, "mine");
+
+    Deno.writeTextFileSync(join(folder, "base/base.jsonc"), `{ "extends": "../mine.jsonc" }`);
+    assert.throws(() => loadConfig(path), /leads round in a circle/);
+    assert.throws(() => loadConfig(join(folder, "no.jsonc")), /there is no such file/);
+  }));
+
+Deno.test("a problem in an extended file is placed in that file", () => {
+  assert.throws(
+    () => parse('{ "extends": "ti2v-5b-lora-24", "train": {} }'),
+    (error: unknown) => error instanceof ConfigError && error.cure === 'write "ti2v-5b-lora-24gb"',
+  );
+  assert.match(problems('{"extends": 3}')[0] ?? "", /"extends" is 3/);
+});
+
+Deno.test("every preset is a complete config", () => {
+  assert.ok(presetNames().includes("ti2v-5b-lora-24gb"));
+  for (const name of presetNames()) {
+    const config = parseConfig(presetText(name), { path: `/x/${name}.jsonc` });
+    assert.equal(config.name, name);
+  }
+});
+
+Deno.test("every field of the schema has a title and a description, and no default breaks its own rule", () => {
+  const schema = configJsonSchema();
+  assert.deepEqual(schema.required, []);
+  const walk = (node: typeof schema, path: string): void => {
+    for (const [key, inner] of Object.entries(node.properties ?? {})) {
+      if (key !== "$schema" && key !== "extends") assert.ok(inner.title && inner.description, `${path}${key}`);
+      walk(inner, `${path}${key}.`);
+    }
+  };
+  walk(schema, "");
+  assert.ok(!JSON.stringify(schema).includes("9007199254740991"));
+  assert.equal(schema.properties?.data?.properties?.resolution?.unit, "pixels");
+});
+
+Deno.test("whatever stands in a config, it is accepted or refused with a ConfigError", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.constantFrom("model", "data.sources", "train", "x", "sample"), (value, path) => {
+      try {
+        parse(MINIMAL, [`${path}=${JSON.stringify(value)}`]);
+      } catch (error) {
+        assert.ok(error instanceof ConfigError, String(error));
+      }
+    }),
+  );
+});
