@@ -1,0 +1,56 @@
+/**
+ * The linear layer. It owns its precision and its adapters, so that there is one model and not one for each precision or
+ * training method.
+ */
+import { linear, Tensor } from "../torch/mod.ts";
+import type { Params } from "./params.ts";
+
+/** Something that maps a tensor to a tensor. */
+export interface Layer {
+  forward(x: Tensor): Tensor;
+}
+
+/** What can hang on a linear layer: it sees the layer's input and adds to its output. */
+export interface Adapter {
+  /** Trained tensors by their name within the layer, `lora_A.weight`. */
+  readonly params: ReadonlyMap<string, Tensor>;
+  /** @returns what is added to the layer's output, in the layer's dtype */
+  delta(x: Tensor): Tensor;
+}
+
+/** y = x·Wᵀ + b, plus what its adapters add. */
+export class Linear implements Layer {
+  readonly weight: Tensor;
+  readonly bias: Tensor | undefined;
+  /** The layer's dotted path, `blocks.0.attn1.to_q`: adapters are named by it. */
+  readonly path: string;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly adapters: Adapter[] = [];
+
+  constructor(
+    options: { weight: Tensor; bias: Tensor | undefined; path: string; inFeatures: number; outFeatures: number },
+  ) {
+    this.weight = options.weight;
+    this.bias = options.bias;
+    this.path = options.path;
+    this.inFeatures = options.inFeatures;
+    this.outFeatures = options.outFeatures;
+  }
+
+  /** Asks for `weight` [out, in] and, unless told otherwise, `bias` [out]. */
+  static load(p: Params, options: { inFeatures: number; outFeatures: number; bias?: boolean }): Linear {
+    const { inFeatures, outFeatures } = options;
+    const weight = p.get("weight", [outFeatures, inFeatures]);
+    const bias = options.bias === false ? undefined : p.get("bias", [outFeatures]);
+    return new Linear({ weight, bias, path: p.path, inFeatures, outFeatures });
+  }
+
+  /** @param x [..., in] in any floating dtype; computed in the weight's dtype, returned in it */
+  forward(x: Tensor): Tensor {
+    const input = x.dtype === this.weight.dtype ? x : x.to({ dtype: this.weight.dtype });
+    let y = linear(input, this.weight, this.bias);
+    for (const adapter of this.adapters) y = y.add(adapter.delta(input));
+    return y;
+  }
+}

@@ -1,0 +1,49 @@
+/** Low-rank adapters: ΔW = strength · (alpha / rank) · B·A beside a frozen weight. Source: arXiv:2106.09685, section 4.1. */
+import { type Generator, linear, rand, Tensor, zeros } from "../torch/mod.ts";
+import type { Adapter, Linear } from "./linear.ts";
+
+/** A LoRA on one linear layer; its matrices are float32 whatever the base weight is. */
+export class Lora implements Adapter {
+  /** A [rank, in] */
+  readonly down: Tensor;
+  /** B [out, rank] */
+  readonly up: Tensor;
+  readonly rank: number;
+  readonly alpha: number;
+  /** Factor on top of alpha / rank; 1 while training. */
+  strength = 1;
+
+  constructor(options: { down: Tensor; up: Tensor; alpha: number }) {
+    this.down = options.down;
+    this.up = options.up;
+    this.rank = options.down.size(0);
+    this.alpha = options.alpha;
+  }
+
+  /**
+   * A fresh adapter for a layer: A uniform in ±1/√in (Kaiming with a = √5, as peft draws it), B zero, so that it starts
+   * without effect.
+   */
+  static fresh(layer: Linear, options: { rank: number; alpha: number; generator: Generator }): Lora {
+    const { rank, alpha, generator } = options;
+    const bound = 1 / Math.sqrt(layer.inFeatures);
+    const device = layer.weight.device;
+    // Drawn on the generator's device, so that a seed means the same everywhere.
+    const drawn = rand([rank, layer.inFeatures], { generator });
+    drawn.mul_(2 * bound);
+    drawn.add_(-bound);
+    return new Lora({ down: drawn.to({ device }), up: zeros([layer.outFeatures, rank], { device }), alpha });
+  }
+
+  get params(): ReadonlyMap<string, Tensor> {
+    return new Map([["lora_A.weight", this.down], ["lora_B.weight", this.up]]);
+  }
+
+  /** @param x [..., in] @returns [..., out] in x's dtype; the products run in float32 when x is float32, else in x's dtype */
+  delta(x: Tensor): Tensor {
+    const scale = this.strength * this.alpha / this.rank;
+    const down = x.dtype === "float32" ? this.down : this.down.to({ dtype: x.dtype });
+    const up = x.dtype === "float32" ? this.up : this.up.to({ dtype: x.dtype });
+    return linear(linear(x, down), up).mul(scale);
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * How a model gets its parameters: it asks for each by path and expected shape. One constructor thus serves loading from
+ * files, fresh initialisation and a dry run; what does not fit is gathered and told in full.
+ */
+import { WeightsError } from "../base/errors.ts";
+import type { Tensor } from "../torch/mod.ts";
+
+/** Where parameters come from: a checkpoint, or an initialiser. */
+export interface ParamSource {
+  /** What to call the source in messages: a path. */
+  readonly name: string;
+  /** The names it holds; empty for a source that makes whatever is asked for. */
+  keys(): Iterable<string>;
+  /** The shape of a parameter, undefined if there is none of this name. */
+  shapeOf(key: string): readonly number[] | undefined;
+  /** Loads a parameter whose shape was checked. The caller owns the tensor. */
+  load(key: string): Tensor;
+}
+
+interface Ledger {
+  readonly source: ParamSource;
+  readonly asked: Set<string>;
+  readonly missing: string[];
+  readonly mismatched: string[];
+  readonly loaded: Map<string, Tensor>;
+}
+
+/** A cursor into a source: `p.at("attn1").at("to_q").get("weight", [C, C])` asks for `attn1.to_q.weight`. */
+export class Params {
+  readonly #ledger: Ledger;
+  /** The path so far, with a dot at its end unless empty. */
+  readonly #prefix: string;
+
+  constructor(ledger: Ledger, prefix = "") {
+    this.#ledger = ledger;
+    this.#prefix = prefix;
+  }
+
+  /** The dotted path, without a dot at its end. */
+  get path(): string {
+    return this.#prefix.slice(0, -1);
+  }
+
+  at(name: string | number): Params {
+    return new Params(this.#ledger, `${this.#prefix}${name}.`);
+  }
+
+  /** Whether the source holds a parameter; for layouts that differ in optional parts. */
+  has(name: string): boolean {
+    return this.#ledger.source.shapeOf(this.#prefix + name) !== undefined;
+  }
+
+  /**
+   * The parameter of this name. Where it is missing or has another shape, that is noted and reported by
+   * `buildModel` together with everything else; the model made meanwhile is never seen by anyone.
+   */
+  get(name: string, shape: readonly number[]): Tensor {
+    const { source, asked, missing, mismatched, loaded } = this.#ledger;
+    const key = this.#prefix + name;
+    asked.add(key);
+    const found = source.shapeOf(key);
+    if (found === undefined) missing.push(`${key} [${shape.join(", ")}]`);
+    else if (found.length !== shape.length || found.some((size, i) => size !== shape[i])) {
+      mismatched.push(`${key} is [${found.join(", ")}], expected [${shape.join(", ")}]`);
+    } else {
+      const tensor = source.load(key);
+      loaded.set(key, tensor);
+      return tensor;
+    }
+    return MISSING;
+  }
+}
+
+/** Stands in for a parameter that is reported as missing; the model holding it is thrown away. */
+const MISSING = undefined as unknown as Tensor;
+
+/** A model and every parameter it asked for, by name. */
+export interface Built<M> {
+  readonly model: M;
+  readonly params: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * Builds a model from a source.
+ * @param source where the parameters are
+ * @param options.build makes the model, asking for each parameter
+ * @param options.ignore keys of the source that need not be used
+ * @throws {WeightsError} listing every missing, surplus and misshapen parameter
+ */
+export function buildModel<M>(
+  source: ParamSource,
+  options: { build: (params: Params) => M; what: string; ignore?: (key: string) => boolean },
+): Built<M> {
+  const ledger: Ledger = { source, asked: new Set(), missing: [], mismatched: [], loaded: new Map() };
+  let model: M;
+  try {
+    model = options.build(new Params(ledger));
+    const surplus = [...source.keys()].filter((key) => !ledger.asked.has(key) && !options.ignore?.(key));
+    const problems = [
+      ...listed("missing", ledger.missing),
+      ...listed("of another shape", ledger.mismatched),
+      ...listed("unknown to the model", surplus),
+    ];
+    if (problems.length > 0) {
+      throw new WeightsError(`Cannot load ${options.what} from ${source.name}: ${problems.join("; ")}.`, {
+        cure: "Check that config.json and the weights belong together, and that it is the model you named.",
+      });
+    }
+  } catch (error) {
+    for (const tensor of ledger.loaded.values()) tensor[Symbol.dispose]();
+    throw error;
+  }
+  return { model, params: ledger.loaded };
+}
+
+function listed(kind: string, names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  return [`${names.length} ${names.length === 1 ? "tensor" : "tensors"} ${kind}: ${names.join(", ")}`];
+}

@@ -1,0 +1,117 @@
+/**
+ * The shim for a libtorch: a prebuilt one that this program carries, else one compiled here into the cache. A shim serves
+ * one minor version of libtorch; its folder is named by everything it was made from, so a stale one is never used.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { SetupError } from "../base/errors.ts";
+import { assetPath, makeFolder, shimCacheFolder } from "../base/mod.ts";
+
+const NAME = "libwantune.so";
+const FLAGS = ["-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden"];
+// `-z now`: a symbol that libtorch lacks is an error when the shim is opened, not the end of the process later on.
+const LINK = ["-shared", "-Wl,-z,now", "-Wl,--no-undefined"];
+
+/**
+ * The path of a shim that fits.
+ * @param libtorch folder that holds `libtorch.so`; its headers lie in `../include`
+ * @param minor its version, `2.13`
+ * @param options.force compiles even if one is there
+ * @param options.say told what takes long, one line each
+ * @throws {SetupError} if none fits and none can be compiled
+ */
+export async function shimFor(
+  libtorch: string,
+  options: { minor: string; force?: boolean; say?: (line: string) => void },
+): Promise<string> {
+  const prebuilt = assetPath(`dist/shims/libwantune-${options.minor}.so`);
+  if (prebuilt !== undefined && !options.force) return unpack(prebuilt);
+  const sources = sourceFiles();
+  const hash = createHash("sha256").update(JSON.stringify([options.minor, FLAGS, LINK]));
+  for (const path of sources) hash.update(path.slice(path.lastIndexOf("/"))).update(readFileSync(path));
+  const target = join(shimCacheFolder(), `${options.minor}-${hash.digest("hex").slice(0, 16)}`, NAME);
+  if (existsSync(target) && !options.force) return target;
+  options.say?.(`Compiling the shim for libtorch ${options.minor} (about half a minute, once)`);
+  await compile({ sources, libtorch, target });
+  return target;
+}
+
+/** Copies an embedded shim to the cache: the dynamic linker needs a real file. Never into a temporary folder. */
+function unpack(prebuilt: string): string {
+  const bytes = readFileSync(prebuilt);
+  const target = join(shimCacheFolder(), createHash("sha256").update(bytes).digest("hex").slice(0, 16), NAME);
+  if (!existsSync(target)) {
+    makeFolder(dirname(target));
+    const partial = `${target}.${Deno.pid}`;
+    Deno.writeFileSync(partial, bytes, { mode: 0o755 });
+    renameSync(partial, target);
+  }
+  return target;
+}
+
+function sourceFiles(): string[] {
+  const folder = assetPath("ffi");
+  if (folder === undefined) throw new SetupError("This build of wantune carries no sources of the shim.");
+  return readdirSync(folder).filter((name) => /\.(cpp|h)$/.test(name)).sort().map((name) => join(folder, name));
+}
+
+async function compile(options: { sources: readonly string[]; libtorch: string; target: string }): Promise<void> {
+  const include = join(dirname(options.libtorch), "include");
+  if (!existsSync(join(include, "ATen"))) {
+    throw new SetupError(`Cannot compile the shim: libtorch's headers are not in ${include}.`, {
+      cure: "Use a libtorch that has them: `wantune setup` fetches one.",
+    });
+  }
+  const compiler = await findCompiler();
+  const folder = makeFolder(dirname(options.target));
+  const work = Deno.makeTempDirSync({ dir: folder, prefix: "build-" });
+  try {
+    // Sources may lie inside the executable, where a compiler cannot read them.
+    const local = options.sources.map((path) => {
+      const copy = join(work, path.slice(path.lastIndexOf("/") + 1));
+      Deno.writeFileSync(copy, readFileSync(path));
+      return copy;
+    });
+    const includes = ["-I", include, "-I", join(include, "torch/csrc/api/include")];
+    const objects = await Promise.all(
+      local.filter((path) => path.endsWith(".cpp")).map(async (source) => {
+        const object = source.replace(/\.cpp$/, ".o");
+        await run(compiler, [...FLAGS, ...includes, "-c", source, "-o", object]);
+        return object;
+      }),
+    );
+    const libraries = ["-L", options.libtorch, "-ltorch", "-ltorch_cpu", "-lc10"];
+    const partial = join(work, NAME);
+    await run(compiler, [...LINK, ...objects, "-o", partial, ...libraries]);
+    renameSync(partial, options.target);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function findCompiler(): Promise<string> {
+  for (const name of [Deno.env.get("CXX"), "g++", "c++", "clang++"]) {
+    if (name === undefined) continue;
+    try {
+      const { success } = await new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" })
+        .output();
+      if (success) return name;
+    } catch {
+      // not on the PATH: the next one
+    }
+  }
+  throw new SetupError("Cannot compile the shim: there is no C++ compiler (g++, c++ or clang++).", {
+    cure: "Install one, on Debian with `apt-get install g++`.",
+  });
+}
+
+async function run(program: string, args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(program, { args, stdout: "null", stderr: "piped" }).output();
+  if (success) return;
+  const text = new TextDecoder().decode(stderr);
+  const line = text.split("\n").find((candidate) => candidate.includes("error")) ?? text.split("\n")[0];
+  throw new SetupError(`Cannot compile the shim: ${program} says ${line}.`, {
+    cure: "Use GCC 11 or later, or Clang 14 or later.",
+  });
+}

@@ -1,0 +1,100 @@
+/** Operators on several tensors, and the neural network ones. Arguments as in torch.nn.functional. */
+import * as ops from "./gen/ops.ts";
+import { type Tensor, wrap } from "./tensor.ts";
+
+export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
+  return wrap(ops.cat(tensors.map((x) => x.handle), dim));
+}
+
+export function stack(tensors: readonly Tensor[], dim = 0): Tensor {
+  return wrap(ops.stack(tensors.map((x) => x.handle), dim));
+}
+
+/** Elements of `a` where the condition holds, of `b` elsewhere. */
+export function where(condition: Tensor, options: { a: Tensor; b: Tensor }): Tensor {
+  return wrap(ops.where_self(condition.handle, options.a.handle, options.b.handle));
+}
+
+/** x · weightᵀ + bias, weight [out, in]. */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  return wrap(ops.linear(x.handle, weight.handle, bias?.handle));
+}
+
+/** Strides and paddings of a convolution, one number a dimension. */
+export interface ConvOptions {
+  readonly bias?: Tensor | undefined;
+  readonly stride?: readonly number[];
+  readonly padding?: readonly number[];
+}
+
+/** x [B, I, H, W], weight [O, I, h, w]. */
+export function conv2d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
+  return wrap(ops.conv2d(x.handle, weight.handle, options.bias?.handle, options.stride, options.padding));
+}
+
+/** x [B, I, F, H, W], weight [O, I, f, h, w]. */
+export function conv3d(x: Tensor, weight: Tensor, options: ConvOptions = {}): Tensor {
+  return wrap(ops.conv3d(x.handle, weight.handle, options.bias?.handle, options.stride, options.padding));
+}
+
+/** Normalises the last dimensions, whose sizes are `shape`. */
+export function layerNorm(
+  x: Tensor,
+  shape: readonly number[],
+  options: { weight?: Tensor | undefined; bias?: Tensor | undefined; eps: number },
+): Tensor {
+  return wrap(ops.layer_norm(x.handle, shape, options.weight?.handle, options.bias?.handle, options.eps));
+}
+
+/** x / rms(x) · weight over the last dimensions, whose sizes are `shape`. */
+export function rmsNorm(x: Tensor, shape: readonly number[], options: { weight?: Tensor; eps: number }): Tensor {
+  return wrap(ops.rms_norm(x.handle, shape, options.weight?.handle, options.eps));
+}
+
+export function silu(x: Tensor): Tensor {
+  return wrap(ops.silu(x.handle));
+}
+
+/** GELU, exact or by tanh. */
+export function gelu(x: Tensor, approximate: "none" | "tanh"): Tensor {
+  return wrap(ops.gelu(x.handle, approximate));
+}
+
+/** Pads with a constant; `pads` starts at the last dimension: left, right, top, bottom, … */
+export function pad(x: Tensor, pads: readonly number[], value = 0): Tensor {
+  return wrap(ops.constant_pad_nd(x.handle, pads, value));
+}
+
+/** Nearest-exact resize of x [B, C, H, W] to `size` [H', W']. */
+export function interpolateNearest(x: Tensor, size: readonly [number, number]): Tensor {
+  return wrap(ops._upsample_nearest_exact2d(x.handle, size));
+}
+
+/** Rows of weight [V, C] for ids of any shape. */
+export function embedding(weight: Tensor, ids: Tensor): Tensor {
+  return wrap(ops.embedding(weight.handle, ids.handle));
+}
+
+/** softmax(q·kᵀ·scale + mask)·v over [B, N, L, D]; the scale is 1/√D unless given. */
+export function scaledDotProductAttention(
+  q: Tensor,
+  k: Tensor,
+  options: { v: Tensor; mask?: Tensor | undefined; scale?: number },
+): Tensor {
+  return wrap(
+    ops.scaled_dot_product_attention(
+      q.handle,
+      k.handle,
+      options.v.handle,
+      options.mask?.handle,
+      0,
+      false,
+      options.scale,
+    ),
+  );
+}
+
+/** mean((x − target)²), a scalar. */
+export function mseLoss(x: Tensor, target: Tensor): Tensor {
+  return wrap(ops.mse_loss(x.handle, target.handle));
+}
