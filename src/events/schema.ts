@@ -1,0 +1,136 @@
+/**
+ * What can happen in a run: records that say what happened, never how to draw it. Every event carries the run's id, a
+ * number `seq` that grows by one, and the time. `specs/events.md` is the promise to readers.
+ */
+
+import { z } from "zod";
+
+/** The version of this form, which changes when a reader of older events would be misled. */
+export const EVENTS_VERSION = 1;
+
+const envelope = { run: z.string().min(1), seq: z.int().min(1), at: z.iso.datetime() };
+const step = z.int().min(0);
+const bytes = z.int().min(0);
+
+/** The work that a `stage` event reports on. */
+export const stageNames = ["loading", "probing", "encoding", "training", "sampling", "saving"] as const;
+
+const runStarted = z.strictObject({
+  type: z.literal("run.started"),
+  ...envelope,
+  /** Hash of the config that the run follows. */
+  configHash: z.string(),
+  /** Version of wantune. */
+  version: z.string(),
+  device: z.string(),
+  /** Numbers that training changes. */
+  numTrainable: z.int().min(0),
+  totalSteps: z.int().min(1),
+  /** The checkpoint's step when the run goes on; absent when it starts. What came after that step no longer counts. */
+  resumedFrom: step.optional(),
+});
+
+const stage = z.strictObject({
+  type: z.literal("stage"),
+  ...envelope,
+  stage: z.enum(stageNames),
+  /** Units done and units in all: files, steps, bytes; done = total ends the stage. */
+  done: z.number().min(0),
+  total: z.number().min(0),
+  /** What is being worked on just now. */
+  item: z.string().optional(),
+});
+
+const fileUsed = z.strictObject({
+  type: z.literal("file"),
+  ...envelope,
+  path: z.string(),
+  status: z.literal("used"),
+  /** Frames taken, after resampling to `fps`. */
+  frames: z.int().min(1),
+  fps: z.number().positive(),
+  /** Size after scaling and cropping, in pixels. */
+  width: z.int().min(1),
+  height: z.int().min(1),
+  /** The part of the picture that is kept, in pixels of the scaled picture; absent when nothing is cut off. */
+  crop: z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() }).optional(),
+});
+
+const fileRejected = z.strictObject({
+  type: z.literal("file"),
+  ...envelope,
+  path: z.string(),
+  status: z.literal("rejected"),
+  reason: z.string(),
+  cure: z.string().optional(),
+});
+
+const stepDone = z.strictObject({
+  type: z.literal("step"),
+  ...envelope,
+  /** The optimizer update just made, counted from one. */
+  step: z.int().min(1),
+  epoch: z.number().min(0),
+  loss: z.number(),
+  /** Global norm of the gradients before clipping. */
+  gradNorm: z.number().min(0),
+  learningRate: z.number().min(0),
+  /** Time that this step took. */
+  seconds: z.number().min(0),
+  samplesPerSecond: z.number().min(0),
+  memory: z.strictObject({ residentBytes: bytes, deviceBytes: bytes.optional() }),
+});
+
+const sample = z.strictObject({
+  type: z.literal("sample"),
+  ...envelope,
+  step,
+  path: z.string(),
+  prompt: z.string(),
+  seed: z.int(),
+});
+
+const checkpoint = z.strictObject({ type: z.literal("checkpoint"), ...envelope, step, path: z.string(), bytes });
+
+const lora = z.strictObject({ type: z.literal("lora"), ...envelope, paths: z.array(z.string()) });
+
+const warning = z.strictObject({
+  type: z.literal("warning"),
+  ...envelope,
+  message: z.string(),
+  cure: z.string().optional(),
+});
+
+const runEnded = z.strictObject({
+  type: z.literal("run.ended"),
+  ...envelope,
+  status: z.enum(["done", "stopped", "failed"]),
+  error: z.string().optional(),
+  exitCode: z.int().min(0).max(255),
+  /** Time since this process's run.started. */
+  seconds: z.number().min(0),
+});
+
+/** Schema of every event, for those that come from a file or another process. */
+export const eventSchema = z.discriminatedUnion("type", [
+  runStarted,
+  stage,
+  z.discriminatedUnion("status", [fileUsed, fileRejected]),
+  stepDone,
+  sample,
+  checkpoint,
+  lora,
+  warning,
+  runEnded,
+]);
+
+/** Something that happened in a run. */
+export type RunEvent = z.output<typeof eventSchema>;
+/** The words for kinds of events. */
+export type EventType = RunEvent["type"];
+/** The event of one kind. */
+export type EventOf<T extends EventType> = Extract<RunEvent, { type: T }>;
+/** An event before the run, its number and the time are added: what code that reports writes. */
+export type EventBody = RunEvent extends infer E ? E extends RunEvent ? Omit<E, "run" | "seq" | "at"> : never : never;
+/** Where reports go. */
+export type Emit = (body: EventBody) => void;
