@@ -2,6 +2,8 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
 
+#include <algorithm>
+
 #include "internal.h"
 
 using namespace wt;
@@ -160,8 +162,12 @@ int32_t wt_operator(int32_t length) {
     const c10::OperatorName name(full.substr(0, dot), dot == std::string::npos ? "" : full.substr(dot + 1));
     const auto handle = c10::Dispatcher::singleton().findSchema(name);
     if (!handle.has_value()) throw Failure(WT_NO_OPERATOR, "libtorch has no operator " + full);
-    operators().push_back(*handle);
-    return static_cast<int32_t>(operators().size() - 1);
+    auto& known = operators();
+    // A second isolate of this process gets the same numbers.
+    const auto same = std::find_if(known.begin(), known.end(), [&](const auto& op) { return op.operator_name() == name; });
+    if (same != known.end()) return static_cast<int32_t>(same - known.begin());
+    known.push_back(*handle);
+    return static_cast<int32_t>(known.size() - 1);
   });
 }
 
