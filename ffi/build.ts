@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /**
  * Compiles the shim for a libtorch and prints its path. `deno run -A ffi/build.ts [--libtorch DIR] [--out FILE]`;
  * nothing is compiled when the cache already holds one made from the same sources.

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /**
  * Writes src/torch/gen/ops.ts: a typed wrapper for each operator of ops.txt, with the schema that libtorch itself
  * reports as its doc line. Run `deno task generate`; `--check` only compares and exits 1 if the file is out of date.

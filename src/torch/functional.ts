@@ -15,6 +15,11 @@ export function where(condition: Tensor, options: { a: Tensor; b: Tensor }): Ten
   return wrap(ops.where_self(condition.handle, options.a.handle, options.b.handle));
 }
 
+/** real + i · imaginary, complex64. */
+export function complex(real: Tensor, imaginary: Tensor): Tensor {
+  return wrap(ops.complex(real.handle, imaginary.handle));
+}
+
 /** x · weightᵀ + bias, weight [out, in]. */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return wrap(ops.linear(x.handle, weight.handle, bias?.handle));

@@ -183,6 +183,14 @@ export class Tensor implements Disposable {
     return wrap(ops.view_dtype(this.handle, dtypeCode(dtype)));
   }
 
+  /** Pairs in a last dimension of 2 as complex numbers, and back. */
+  viewAsComplex(): Tensor {
+    return wrap(ops.view_as_complex(this.handle));
+  }
+  viewAsReal(): Tensor {
+    return wrap(ops.view_as_real(this.handle));
+  }
+
   // Shape.
 
   reshape(shape: readonly number[]): Tensor {

@@ -29,6 +29,9 @@ export const SCHEMAS: readonly string[] = [
   "aten::alias(Tensor(a) self) -> Tensor(a)",
   "aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)",
   "aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)",
+  "aten::view_as_complex(Tensor(a) self) -> Tensor(a)",
+  "aten::view_as_real(Tensor(a) self) -> Tensor(a)",
+  "aten::complex(Tensor real, Tensor imag) -> Tensor",
   "aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)",
   "aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)",
   "aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)",
@@ -408,18 +411,37 @@ export function view_dtype(self: Handle, dtype: number): Handle {
   return callOne(24, 2);
 }
 
+/** `aten::view_as_complex(Tensor(a) self) -> Tensor(a)` */
+export function view_as_complex(self: Handle): Handle {
+  putTensor(0, self);
+  return callOne(25, 1);
+}
+
+/** `aten::view_as_real(Tensor(a) self) -> Tensor(a)` */
+export function view_as_real(self: Handle): Handle {
+  putTensor(0, self);
+  return callOne(26, 1);
+}
+
+/** `aten::complex(Tensor real, Tensor imag) -> Tensor` */
+export function complex(real: Handle, imag: Handle): Handle {
+  const at = putTensor(0, real);
+  putTensor(at, imag);
+  return callOne(27, 2);
+}
+
 /** `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)` */
 export function reshape(self: Handle, shape: readonly number[]): Handle {
   const at = putTensor(0, self);
   putInts(at, shape);
-  return callOne(25, 2);
+  return callOne(28, 2);
 }
 
 /** `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)` */
 export function permute(self: Handle, dims: readonly number[]): Handle {
   const at = putTensor(0, self);
   putInts(at, dims);
-  return callOne(26, 2);
+  return callOne(29, 2);
 }
 
 /** `aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)` */
@@ -427,27 +449,27 @@ export function transpose_int(self: Handle, dim0: number, dim1: number): Handle 
   let at = putTensor(0, self);
   at = putInt(at, dim0);
   putInt(at, dim1);
-  return callOne(27, 3);
+  return callOne(30, 3);
 }
 
 /** `aten::t(Tensor(a) self) -> Tensor(a)` */
 export function t(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(28, 1);
+  return callOne(31, 1);
 }
 
 /** `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)` */
 export function unsqueeze(self: Handle, dim: number): Handle {
   const at = putTensor(0, self);
   putInt(at, dim);
-  return callOne(29, 2);
+  return callOne(32, 2);
 }
 
 /** `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)` */
 export function squeeze_dim(self: Handle, dim: number): Handle {
   const at = putTensor(0, self);
   putInt(at, dim);
-  return callOne(30, 2);
+  return callOne(33, 2);
 }
 
 /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
@@ -455,7 +477,7 @@ export function flatten_using_ints(self: Handle, startDim?: number, endDim?: num
   let at = putTensor(0, self);
   at = putInt(at, startDim);
   putInt(at, endDim);
-  return callOne(31, 3);
+  return callOne(34, 3);
 }
 
 /** `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)` */
@@ -463,7 +485,7 @@ export function expand(self: Handle, size: readonly number[], implicit?: boolean
   let at = putTensor(0, self);
   at = putInts(at, size);
   putBool(at, implicit);
-  return callOne(32, 3);
+  return callOne(35, 3);
 }
 
 /** `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)` */
@@ -472,7 +494,7 @@ export function narrow(self: Handle, dim: number, start: number, length: number)
   at = putInt(at, dim);
   at = putInt(at, start);
   putInt(at, length);
-  return callOne(33, 4);
+  return callOne(36, 4);
 }
 
 /** `aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)` */
@@ -480,7 +502,7 @@ export function select_int(self: Handle, dim: number, index: number): Handle {
   let at = putTensor(0, self);
   at = putInt(at, dim);
   putInt(at, index);
-  return callOne(34, 3);
+  return callOne(37, 3);
 }
 
 /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
@@ -490,7 +512,7 @@ export function slice_Tensor(self: Handle, dim?: number, start?: number, end?: n
   at = putInt(at, start);
   at = putInt(at, end);
   putInt(at, step);
-  return callOne(35, 5);
+  return callOne(38, 5);
 }
 
 /** `aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]` */
@@ -498,7 +520,7 @@ export function split_Tensor(self: Handle, splitSize: number, dim?: number): Han
   let at = putTensor(0, self);
   at = putInt(at, splitSize);
   putInt(at, dim);
-  return callMany(36, 3);
+  return callMany(39, 3);
 }
 
 /** `aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]` */
@@ -506,35 +528,35 @@ export function chunk(self: Handle, chunks: number, dim?: number): Handle[] {
   let at = putTensor(0, self);
   at = putInt(at, chunks);
   putInt(at, dim);
-  return callMany(37, 3);
+  return callMany(40, 3);
 }
 
 /** `aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]` */
 export function unbind_int(self: Handle, dim?: number): Handle[] {
   const at = putTensor(0, self);
   putInt(at, dim);
-  return callMany(38, 2);
+  return callMany(41, 2);
 }
 
 /** `aten::cat(Tensor[] tensors, int dim=0) -> Tensor` */
 export function cat(tensors: readonly Handle[], dim?: number): Handle {
   const at = putTensors(0, tensors);
   putInt(at, dim);
-  return callOne(39, 2);
+  return callOne(42, 2);
 }
 
 /** `aten::stack(Tensor[] tensors, int dim=0) -> Tensor` */
 export function stack(tensors: readonly Handle[], dim?: number): Handle {
   const at = putTensors(0, tensors);
   putInt(at, dim);
-  return callOne(40, 2);
+  return callOne(43, 2);
 }
 
 /** `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor` */
 export function repeat(self: Handle, repeats: readonly number[]): Handle {
   const at = putTensor(0, self);
   putInts(at, repeats);
-  return callOne(41, 2);
+  return callOne(44, 2);
 }
 
 /** `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
@@ -543,14 +565,14 @@ export function repeat_interleave_self_int(self: Handle, repeats: number, dim?: 
   at = putInt(at, repeats);
   at = putInt(at, dim);
   putInt(at, outputSize);
-  return callOne(42, 4);
+  return callOne(45, 4);
 }
 
 /** `aten::flip(Tensor self, int[] dims) -> Tensor` */
 export function flip(self: Handle, dims: readonly number[]): Handle {
   const at = putTensor(0, self);
   putInts(at, dims);
-  return callOne(43, 2);
+  return callOne(46, 2);
 }
 
 /** `aten::index_select(Tensor self, int dim, Tensor index) -> Tensor` */
@@ -558,7 +580,7 @@ export function index_select(self: Handle, dim: number, index: Handle): Handle {
   let at = putTensor(0, self);
   at = putInt(at, dim);
   putTensor(at, index);
-  return callOne(44, 3);
+  return callOne(47, 3);
 }
 
 /** `aten::index_add_(Tensor(a!) self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor(a!)` */
@@ -568,7 +590,7 @@ export function index_add_(self: Handle, dim: number, index: Handle, source: Han
   at = putTensor(at, index);
   at = putTensor(at, source);
   putScalar(at, alpha);
-  callVoid(45, 5);
+  callVoid(48, 5);
 }
 
 /** `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor` */
@@ -577,7 +599,7 @@ export function gather(self: Handle, dim: number, index: Handle, sparseGrad?: bo
   at = putInt(at, dim);
   at = putTensor(at, index);
   putBool(at, sparseGrad);
-  return callOne(46, 4);
+  return callOne(49, 4);
 }
 
 /** `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor` */
@@ -585,7 +607,7 @@ export function masked_fill_Scalar(self: Handle, mask: Handle, value: number): H
   let at = putTensor(0, self);
   at = putTensor(at, mask);
   putScalar(at, value);
-  return callOne(47, 3);
+  return callOne(50, 3);
 }
 
 /** `aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor` */
@@ -593,7 +615,7 @@ export function where_self(condition: Handle, self: Handle, other: Handle): Hand
   let at = putTensor(0, condition);
   at = putTensor(at, self);
   putTensor(at, other);
-  return callOne(48, 3);
+  return callOne(51, 3);
 }
 
 /** `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)` */
@@ -602,7 +624,7 @@ export function as_strided(self: Handle, size: readonly number[], stride: readon
   at = putInts(at, size);
   at = putInts(at, stride);
   putInt(at, storageOffset);
-  return callOne(49, 4);
+  return callOne(52, 4);
 }
 
 /** `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor` */
@@ -610,28 +632,28 @@ export function constant_pad_nd(self: Handle, pad: readonly number[], value?: nu
   let at = putTensor(0, self);
   at = putInts(at, pad);
   putScalar(at, value);
-  return callOne(50, 3);
+  return callOne(53, 3);
 }
 
 /** `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor` */
 export function tril(self: Handle, diagonal?: number): Handle {
   const at = putTensor(0, self);
   putInt(at, diagonal);
-  return callOne(51, 2);
+  return callOne(54, 2);
 }
 
 /** `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor` */
 export function triu(self: Handle, diagonal?: number): Handle {
   const at = putTensor(0, self);
   putInt(at, diagonal);
-  return callOne(52, 2);
+  return callOne(55, 2);
 }
 
 /** `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)` */
 export function pin_memory(self: Handle, device?: { type: number; index: number }): Handle {
   const at = putTensor(0, self);
   putDevice(at, device);
-  return callOne(53, 2);
+  return callOne(56, 2);
 }
 
 /** `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
@@ -639,7 +661,7 @@ export function add_Tensor(self: Handle, other: Handle, alpha?: number): Handle 
   let at = putTensor(0, self);
   at = putTensor(at, other);
   putScalar(at, alpha);
-  return callOne(54, 3);
+  return callOne(57, 3);
 }
 
 /** `aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
@@ -647,7 +669,7 @@ export function add_Scalar(self: Handle, other: number, alpha?: number): Handle 
   let at = putTensor(0, self);
   at = putScalar(at, other);
   putScalar(at, alpha);
-  return callOne(55, 3);
+  return callOne(58, 3);
 }
 
 /** `aten::add_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
@@ -655,7 +677,7 @@ export function add_Tensor_(self: Handle, other: Handle, alpha?: number): void {
   let at = putTensor(0, self);
   at = putTensor(at, other);
   putScalar(at, alpha);
-  callVoid(56, 3);
+  callVoid(59, 3);
 }
 
 /** `aten::add_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
@@ -663,7 +685,7 @@ export function add_Scalar_(self: Handle, other: number, alpha?: number): void {
   let at = putTensor(0, self);
   at = putScalar(at, other);
   putScalar(at, alpha);
-  callVoid(57, 3);
+  callVoid(60, 3);
 }
 
 /** `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
@@ -671,7 +693,7 @@ export function sub_Tensor(self: Handle, other: Handle, alpha?: number): Handle 
   let at = putTensor(0, self);
   at = putTensor(at, other);
   putScalar(at, alpha);
-  return callOne(58, 3);
+  return callOne(61, 3);
 }
 
 /** `aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
@@ -679,7 +701,7 @@ export function sub_Scalar(self: Handle, other: number, alpha?: number): Handle 
   let at = putTensor(0, self);
   at = putScalar(at, other);
   putScalar(at, alpha);
-  return callOne(59, 3);
+  return callOne(62, 3);
 }
 
 /** `aten::sub_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
@@ -687,63 +709,63 @@ export function sub_Tensor_(self: Handle, other: Handle, alpha?: number): void {
   let at = putTensor(0, self);
   at = putTensor(at, other);
   putScalar(at, alpha);
-  callVoid(60, 3);
+  callVoid(63, 3);
 }
 
 /** `aten::mul.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function mul_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(61, 2);
+  return callOne(64, 2);
 }
 
 /** `aten::mul.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function mul_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(62, 2);
+  return callOne(65, 2);
 }
 
 /** `aten::mul_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
 export function mul_Tensor_(self: Handle, other: Handle): void {
   const at = putTensor(0, self);
   putTensor(at, other);
-  callVoid(63, 2);
+  callVoid(66, 2);
 }
 
 /** `aten::mul_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
 export function mul_Scalar_(self: Handle, other: number): void {
   const at = putTensor(0, self);
   putScalar(at, other);
-  callVoid(64, 2);
+  callVoid(67, 2);
 }
 
 /** `aten::div.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function div_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(65, 2);
+  return callOne(68, 2);
 }
 
 /** `aten::div.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function div_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(66, 2);
+  return callOne(69, 2);
 }
 
 /** `aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
 export function div_Tensor_(self: Handle, other: Handle): void {
   const at = putTensor(0, self);
   putTensor(at, other);
-  callVoid(67, 2);
+  callVoid(70, 2);
 }
 
 /** `aten::div_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
 export function div_Scalar_(self: Handle, other: number): void {
   const at = putTensor(0, self);
   putScalar(at, other);
-  callVoid(68, 2);
+  callVoid(71, 2);
 }
 
 /** `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
@@ -751,7 +773,7 @@ export function rsub_Scalar(self: Handle, other: number, alpha?: number): Handle
   let at = putTensor(0, self);
   at = putScalar(at, other);
   putScalar(at, alpha);
-  return callOne(69, 3);
+  return callOne(72, 3);
 }
 
 /** `aten::lerp_.Scalar(Tensor(a!) self, Tensor end, Scalar weight) -> Tensor(a!)` */
@@ -759,7 +781,7 @@ export function lerp_Scalar_(self: Handle, end: Handle, weight: number): void {
   let at = putTensor(0, self);
   at = putTensor(at, end);
   putScalar(at, weight);
-  callVoid(70, 3);
+  callVoid(73, 3);
 }
 
 /** `aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor` */
@@ -768,7 +790,7 @@ export function addcmul(self: Handle, tensor1: Handle, tensor2: Handle, value?: 
   at = putTensor(at, tensor1);
   at = putTensor(at, tensor2);
   putScalar(at, value);
-  return callOne(71, 4);
+  return callOne(74, 4);
 }
 
 /** `aten::addcmul_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)` */
@@ -777,7 +799,7 @@ export function addcmul_(self: Handle, tensor1: Handle, tensor2: Handle, value?:
   at = putTensor(at, tensor1);
   at = putTensor(at, tensor2);
   putScalar(at, value);
-  callVoid(72, 4);
+  callVoid(75, 4);
 }
 
 /** `aten::addcdiv_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)` */
@@ -786,122 +808,122 @@ export function addcdiv_(self: Handle, tensor1: Handle, tensor2: Handle, value?:
   at = putTensor(at, tensor1);
   at = putTensor(at, tensor2);
   putScalar(at, value);
-  callVoid(73, 4);
+  callVoid(76, 4);
 }
 
 /** `aten::neg(Tensor self) -> Tensor` */
 export function neg(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(74, 1);
+  return callOne(77, 1);
 }
 
 /** `aten::abs(Tensor self) -> Tensor` */
 export function abs(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(75, 1);
+  return callOne(78, 1);
 }
 
 /** `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
 export function pow_Tensor_Scalar(self: Handle, exponent: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, exponent);
-  return callOne(76, 2);
+  return callOne(79, 2);
 }
 
 /** `aten::square(Tensor self) -> Tensor` */
 export function square(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(77, 1);
+  return callOne(80, 1);
 }
 
 /** `aten::sqrt(Tensor self) -> Tensor` */
 export function sqrt(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(78, 1);
+  return callOne(81, 1);
 }
 
 /** `aten::rsqrt(Tensor self) -> Tensor` */
 export function rsqrt(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(79, 1);
+  return callOne(82, 1);
 }
 
 /** `aten::reciprocal(Tensor self) -> Tensor` */
 export function reciprocal(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(80, 1);
+  return callOne(83, 1);
 }
 
 /** `aten::exp(Tensor self) -> Tensor` */
 export function exp(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(81, 1);
+  return callOne(84, 1);
 }
 
 /** `aten::expm1(Tensor self) -> Tensor` */
 export function expm1(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(82, 1);
+  return callOne(85, 1);
 }
 
 /** `aten::log(Tensor self) -> Tensor` */
 export function log(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(83, 1);
+  return callOne(86, 1);
 }
 
 /** `aten::sin(Tensor self) -> Tensor` */
 export function sin(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(84, 1);
+  return callOne(87, 1);
 }
 
 /** `aten::cos(Tensor self) -> Tensor` */
 export function cos(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(85, 1);
+  return callOne(88, 1);
 }
 
 /** `aten::tanh(Tensor self) -> Tensor` */
 export function tanh(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(86, 1);
+  return callOne(89, 1);
 }
 
 /** `aten::sigmoid(Tensor self) -> Tensor` */
 export function sigmoid(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(87, 1);
+  return callOne(90, 1);
 }
 
 /** `aten::erf(Tensor self) -> Tensor` */
 export function erf(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(88, 1);
+  return callOne(91, 1);
 }
 
 /** `aten::erfinv(Tensor self) -> Tensor` */
 export function erfinv(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(89, 1);
+  return callOne(92, 1);
 }
 
 /** `aten::floor(Tensor self) -> Tensor` */
 export function floor(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(90, 1);
+  return callOne(93, 1);
 }
 
 /** `aten::round(Tensor self) -> Tensor` */
 export function round(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(91, 1);
+  return callOne(94, 1);
 }
 
 /** `aten::trunc(Tensor self) -> Tensor` */
 export function trunc(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(92, 1);
+  return callOne(95, 1);
 }
 
 /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
@@ -909,7 +931,7 @@ export function clamp(self: Handle, min?: number, max?: number): Handle {
   let at = putTensor(0, self);
   at = putScalar(at, min);
   putScalar(at, max);
-  return callOne(93, 3);
+  return callOne(96, 3);
 }
 
 /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
@@ -917,157 +939,157 @@ export function clamp_(self: Handle, min?: number, max?: number): void {
   let at = putTensor(0, self);
   at = putScalar(at, min);
   putScalar(at, max);
-  callVoid(94, 3);
+  callVoid(97, 3);
 }
 
 /** `aten::maximum(Tensor self, Tensor other) -> Tensor` */
 export function maximum(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(95, 2);
+  return callOne(98, 2);
 }
 
 /** `aten::minimum(Tensor self, Tensor other) -> Tensor` */
 export function minimum(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(96, 2);
+  return callOne(99, 2);
 }
 
 /** `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)` */
 export function fill_Scalar_(self: Handle, value: number): void {
   const at = putTensor(0, self);
   putScalar(at, value);
-  callVoid(97, 2);
+  callVoid(100, 2);
 }
 
 /** `aten::zero_(Tensor(a!) self) -> Tensor(a!)` */
 export function zero_(self: Handle): void {
   putTensor(0, self);
-  callVoid(98, 1);
+  callVoid(101, 1);
 }
 
 /** `aten::isfinite(Tensor self) -> Tensor` */
 export function isfinite(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(99, 1);
+  return callOne(102, 1);
 }
 
 /** `aten::isnan(Tensor self) -> Tensor` */
 export function isnan(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(100, 1);
+  return callOne(103, 1);
 }
 
 /** `aten::logical_not(Tensor self) -> Tensor` */
 export function logical_not(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(101, 1);
+  return callOne(104, 1);
 }
 
 /** `aten::logical_and(Tensor self, Tensor other) -> Tensor` */
 export function logical_and(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(102, 2);
+  return callOne(105, 2);
 }
 
 /** `aten::logical_or(Tensor self, Tensor other) -> Tensor` */
 export function logical_or(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(103, 2);
+  return callOne(106, 2);
 }
 
 /** `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function eq_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(104, 2);
+  return callOne(107, 2);
 }
 
 /** `aten::eq.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function eq_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(105, 2);
+  return callOne(108, 2);
 }
 
 /** `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function ne_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(106, 2);
+  return callOne(109, 2);
 }
 
 /** `aten::ne.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function ne_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(107, 2);
+  return callOne(110, 2);
 }
 
 /** `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function lt_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(108, 2);
+  return callOne(111, 2);
 }
 
 /** `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function lt_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(109, 2);
+  return callOne(112, 2);
 }
 
 /** `aten::le.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function le_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(110, 2);
+  return callOne(113, 2);
 }
 
 /** `aten::le.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function le_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(111, 2);
+  return callOne(114, 2);
 }
 
 /** `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function gt_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(112, 2);
+  return callOne(115, 2);
 }
 
 /** `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function gt_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(113, 2);
+  return callOne(116, 2);
 }
 
 /** `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function ge_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(114, 2);
+  return callOne(117, 2);
 }
 
 /** `aten::ge.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function ge_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(115, 2);
+  return callOne(118, 2);
 }
 
 /** `aten::equal(Tensor self, Tensor other) -> bool` */
 export function equal(self: Handle, other: Handle): number {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callValue(116, 2);
+  return callValue(119, 2);
 }
 
 /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
@@ -1076,14 +1098,14 @@ export function sum_dim_IntList(self: Handle, dim?: readonly number[], keepdim?:
   at = putInts(at, dim);
   at = putBool(at, keepdim);
   putInt(at, dtype);
-  return callOne(117, 4);
+  return callOne(120, 4);
 }
 
 /** `aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor` */
 export function sum(self: Handle, dtype?: number): Handle {
   const at = putTensor(0, self);
   putInt(at, dtype);
-  return callOne(118, 2);
+  return callOne(121, 2);
 }
 
 /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
@@ -1092,14 +1114,14 @@ export function mean_dim(self: Handle, dim?: readonly number[], keepdim?: boolea
   at = putInts(at, dim);
   at = putBool(at, keepdim);
   putInt(at, dtype);
-  return callOne(119, 4);
+  return callOne(122, 4);
 }
 
 /** `aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor` */
 export function mean(self: Handle, dtype?: number): Handle {
   const at = putTensor(0, self);
   putInt(at, dtype);
-  return callOne(120, 2);
+  return callOne(123, 2);
 }
 
 /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
@@ -1107,7 +1129,7 @@ export function amax(self: Handle, dim?: readonly number[], keepdim?: boolean): 
   let at = putTensor(0, self);
   at = putInts(at, dim);
   putBool(at, keepdim);
-  return callOne(121, 3);
+  return callOne(124, 3);
 }
 
 /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
@@ -1115,7 +1137,7 @@ export function amin(self: Handle, dim?: readonly number[], keepdim?: boolean): 
   let at = putTensor(0, self);
   at = putInts(at, dim);
   putBool(at, keepdim);
-  return callOne(122, 3);
+  return callOne(125, 3);
 }
 
 /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
@@ -1123,19 +1145,19 @@ export function argmax(self: Handle, dim?: number, keepdim?: boolean): Handle {
   let at = putTensor(0, self);
   at = putInt(at, dim);
   putBool(at, keepdim);
-  return callOne(123, 3);
+  return callOne(126, 3);
 }
 
 /** `aten::all(Tensor self) -> Tensor` */
 export function all(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(124, 1);
+  return callOne(127, 1);
 }
 
 /** `aten::any(Tensor self) -> Tensor` */
 export function any(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(125, 1);
+  return callOne(128, 1);
 }
 
 /** `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor` */
@@ -1143,7 +1165,7 @@ export function cumsum(self: Handle, dim: number, dtype?: number): Handle {
   let at = putTensor(0, self);
   at = putInt(at, dim);
   putInt(at, dtype);
-  return callOne(126, 3);
+  return callOne(129, 3);
 }
 
 /** `aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
@@ -1153,7 +1175,7 @@ export function linalg_vector_norm(self: Handle, ord?: number, dim?: readonly nu
   at = putInts(at, dim);
   at = putBool(at, keepdim);
   putInt(at, dtype);
-  return callOne(127, 5);
+  return callOne(130, 5);
 }
 
 /** `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
@@ -1162,7 +1184,7 @@ export function var_correction(self: Handle, dim?: readonly number[], correction
   at = putInts(at, dim);
   at = putScalar(at, correction);
   putBool(at, keepdim);
-  return callOne(128, 4);
+  return callOne(131, 4);
 }
 
 /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
@@ -1170,7 +1192,7 @@ export function sort(self: Handle, dim?: number, descending?: boolean): Handle[]
   let at = putTensor(0, self);
   at = putInt(at, dim);
   putBool(at, descending);
-  return callMany(129, 3);
+  return callMany(132, 3);
 }
 
 /** `aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor` */
@@ -1178,21 +1200,21 @@ export function linear(input: Handle, weight: Handle, bias?: Handle): Handle {
   let at = putTensor(0, input);
   at = putTensor(at, weight);
   putTensor(at, bias);
-  return callOne(130, 3);
+  return callOne(133, 3);
 }
 
 /** `aten::matmul(Tensor self, Tensor other) -> Tensor` */
 export function matmul(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(131, 2);
+  return callOne(134, 2);
 }
 
 /** `aten::bmm(Tensor self, Tensor mat2) -> Tensor` */
 export function bmm(self: Handle, mat2: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, mat2);
-  return callOne(132, 2);
+  return callOne(135, 2);
 }
 
 /** `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
@@ -1202,7 +1224,7 @@ export function baddbmm(self: Handle, batch1: Handle, batch2: Handle, beta?: num
   at = putTensor(at, batch2);
   at = putScalar(at, beta);
   putScalar(at, alpha);
-  return callOne(133, 5);
+  return callOne(136, 5);
 }
 
 /** `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
@@ -1212,7 +1234,7 @@ export function addmm(self: Handle, mat1: Handle, mat2: Handle, beta?: number, a
   at = putTensor(at, mat2);
   at = putScalar(at, beta);
   putScalar(at, alpha);
-  return callOne(134, 5);
+  return callOne(137, 5);
 }
 
 /** `aten::addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
@@ -1222,7 +1244,7 @@ export function addmm_(self: Handle, mat1: Handle, mat2: Handle, beta?: number, 
   at = putTensor(at, mat2);
   at = putScalar(at, beta);
   putScalar(at, alpha);
-  callVoid(135, 5);
+  callVoid(138, 5);
 }
 
 /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
@@ -1234,7 +1256,7 @@ export function conv2d(input: Handle, weight: Handle, bias?: Handle, stride?: re
   at = putInts(at, padding);
   at = putInts(at, dilation);
   putInt(at, groups);
-  return callOne(136, 7);
+  return callOne(139, 7);
 }
 
 /** `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
@@ -1246,7 +1268,7 @@ export function conv3d(input: Handle, weight: Handle, bias?: Handle, stride?: re
   at = putInts(at, padding);
   at = putInts(at, dilation);
   putInt(at, groups);
-  return callOne(137, 7);
+  return callOne(140, 7);
 }
 
 /** `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor` */
@@ -1256,7 +1278,7 @@ export function embedding(weight: Handle, indices: Handle, paddingIdx?: number, 
   at = putInt(at, paddingIdx);
   at = putBool(at, scaleGradByFreq);
   putBool(at, sparse);
-  return callOne(138, 5);
+  return callOne(141, 5);
 }
 
 /** `aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)` */
@@ -1266,7 +1288,7 @@ export function native_layer_norm(input: Handle, normalizedShape: readonly numbe
   at = putTensor(at, weight);
   at = putTensor(at, bias);
   putFloat(at, eps);
-  return callMany(139, 5);
+  return callMany(142, 5);
 }
 
 /** `aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
@@ -1277,7 +1299,7 @@ export function layer_norm(input: Handle, normalizedShape: readonly number[], we
   at = putTensor(at, bias);
   at = putFloat(at, eps);
   putBool(at, cudnnEnable);
-  return callOne(140, 6);
+  return callOne(143, 6);
 }
 
 /** `aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor` */
@@ -1286,20 +1308,20 @@ export function rms_norm(input: Handle, normalizedShape: readonly number[], weig
   at = putInts(at, normalizedShape);
   at = putTensor(at, weight);
   putFloat(at, eps);
-  return callOne(141, 4);
+  return callOne(144, 4);
 }
 
 /** `aten::silu(Tensor self) -> Tensor` */
 export function silu(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(142, 1);
+  return callOne(145, 1);
 }
 
 /** `aten::gelu(Tensor self, *, str approximate="none") -> Tensor` */
 export function gelu(self: Handle, approximate?: string): Handle {
   const at = putTensor(0, self);
   putString(at, approximate);
-  return callOne(143, 2);
+  return callOne(146, 2);
 }
 
 /** `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
@@ -1307,7 +1329,7 @@ export function softmax_int(self: Handle, dim: number, dtype?: number): Handle {
   let at = putTensor(0, self);
   at = putInt(at, dim);
   putInt(at, dtype);
-  return callOne(144, 3);
+  return callOne(147, 3);
 }
 
 /** `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor` */
@@ -1320,7 +1342,7 @@ export function scaled_dot_product_attention(query: Handle, key: Handle, value: 
   at = putBool(at, isCausal);
   at = putFloat(at, scale);
   putBool(at, enableGqa);
-  return callOne(145, 8);
+  return callOne(148, 8);
 }
 
 /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
@@ -1329,7 +1351,7 @@ export function upsample_nearest2d(self: Handle, outputSize: readonly number[], 
   at = putInts(at, outputSize);
   at = putFloat(at, scalesH);
   putFloat(at, scalesW);
-  return callOne(146, 4);
+  return callOne(149, 4);
 }
 
 /** `aten::_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
@@ -1338,7 +1360,7 @@ export function _upsample_nearest_exact2d(self: Handle, outputSize: readonly num
   at = putInts(at, outputSize);
   at = putFloat(at, scalesH);
   putFloat(at, scalesW);
-  return callOne(147, 4);
+  return callOne(150, 4);
 }
 
 /** `aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
@@ -1346,7 +1368,7 @@ export function mse_loss(self: Handle, target: Handle, reduction?: number): Hand
   let at = putTensor(0, self);
   at = putTensor(at, target);
   putInt(at, reduction);
-  return callOne(148, 3);
+  return callOne(151, 3);
 }
 
 /** `aten::dropout(Tensor input, float p, bool train) -> Tensor` */
@@ -1354,7 +1376,7 @@ export function dropout(input: Handle, p: number, train: boolean): Handle {
   let at = putTensor(0, input);
   at = putFloat(at, p);
   putBool(at, train);
-  return callOne(149, 3);
+  return callOne(152, 3);
 }
 
 /** `aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
@@ -1374,14 +1396,14 @@ export function _fused_adamw_(self: readonly Handle[], grads: readonly Handle[],
   at = putBool(at, maximize);
   at = putTensor(at, gradScale);
   putTensor(at, foundInf);
-  callVoid(150, 15);
+  callVoid(153, 15);
 }
 
 /** `aten::_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_add_Scalar_(self: readonly Handle[], scalar: number): void {
   const at = putTensors(0, self);
   putScalar(at, scalar);
-  callVoid(151, 2);
+  callVoid(154, 2);
 }
 
 /** `aten::_foreach_add_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()` */
@@ -1389,27 +1411,27 @@ export function _foreach_add_List_(self: readonly Handle[], other: readonly Hand
   let at = putTensors(0, self);
   at = putTensors(at, other);
   putScalar(at, alpha);
-  callVoid(152, 3);
+  callVoid(155, 3);
 }
 
 /** `aten::_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_mul_Scalar_(self: readonly Handle[], scalar: number): void {
   const at = putTensors(0, self);
   putScalar(at, scalar);
-  callVoid(153, 2);
+  callVoid(156, 2);
 }
 
 /** `aten::_foreach_mul_.Tensor(Tensor(a!)[] self, Tensor other) -> ()` */
 export function _foreach_mul_Tensor_(self: readonly Handle[], other: Handle): void {
   const at = putTensors(0, self);
   putTensor(at, other);
-  callVoid(154, 2);
+  callVoid(157, 2);
 }
 
 /** `aten::_foreach_zero_(Tensor(a!)[] self) -> ()` */
 export function _foreach_zero_(self: readonly Handle[]): void {
   putTensors(0, self);
-  callVoid(155, 1);
+  callVoid(158, 1);
 }
 
 /** `aten::_foreach_lerp_.Scalar(Tensor(a!)[] self, Tensor[] tensors1, Scalar weight) -> ()` */
@@ -1417,7 +1439,7 @@ export function _foreach_lerp_Scalar_(self: readonly Handle[], tensors1: readonl
   let at = putTensors(0, self);
   at = putTensors(at, tensors1);
   putScalar(at, weight);
-  callVoid(156, 3);
+  callVoid(159, 3);
 }
 
 /** `aten::_foreach_copy_(Tensor(a!)[] self, Tensor[] src, bool non_blocking=False) -> ()` */
@@ -1425,7 +1447,7 @@ export function _foreach_copy_(self: readonly Handle[], src: readonly Handle[], 
   let at = putTensors(0, self);
   at = putTensors(at, src);
   putBool(at, nonBlocking);
-  callVoid(157, 3);
+  callVoid(160, 3);
 }
 
 /** `aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]` */
@@ -1433,5 +1455,5 @@ export function _foreach_norm_Scalar(self: readonly Handle[], ord?: number, dtyp
   let at = putTensors(0, self);
   at = putScalar(at, ord);
   putInt(at, dtype);
-  return callMany(158, 3);
+  return callMany(161, 3);
 }

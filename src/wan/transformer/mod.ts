@@ -1,0 +1,5 @@
+/** The WAN transformer and how it is loaded. */
+export type { BlockContext, WanBlock } from "./block.ts";
+export { parseTransformerConfig, type TransformerConfig } from "./config.ts";
+export { keepsFloat32, loadTransformer, transformerSource } from "./load.ts";
+export { type Stem, type TransformerInputs, WanTransformer } from "./transformer.ts";
