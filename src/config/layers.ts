@@ -1,7 +1,7 @@
 /** The places that values come from (presets, the file, --set), merged so that each value can be traced back. */
 
 import { findNodeAtLocation, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import { ConfigError } from "../base/errors.ts";
+import { ConfigError } from "../base/mod.ts";
 
 /** JSON values as they stand in a file; objects have no prototype, so that no key is special. */
 export type Json = null | boolean | number | string | Json[] | JsonObject;

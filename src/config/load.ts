@@ -1,8 +1,7 @@
 /** From a file, the presets it extends and the flags to one frozen config. */
 
 import { basename, dirname, resolve } from "node:path";
-import { ConfigError, messageOf } from "../base/errors.ts";
-import { resolvePath } from "../base/paths.ts";
+import { ConfigError, messageOf, resolvePath } from "../base/mod.ts";
 import { fileLayer, isObject, type Json, type JsonObject, type Layer, merge } from "./layers.ts";
 import { applyOverride, overrideLayer, parseOverride } from "./overrides.ts";
 import { presetText } from "./presets.ts";

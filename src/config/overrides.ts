@@ -1,6 +1,6 @@
 /** `--set a.b=value`: single values laid over a config. */
 
-import { ConfigError } from "../base/errors.ts";
+import { ConfigError } from "../base/mod.ts";
 import { isObject, type Json, type JsonObject, type Layer, merge } from "./layers.ts";
 
 /** One `--set`, taken apart. */

@@ -1,9 +1,7 @@
 /** The configs that ship with wantune, by name. */
 
 import { join } from "node:path";
-import { ConfigError } from "../base/errors.ts";
-import { nearest } from "../base/nearest.ts";
-import { assetPath } from "../base/paths.ts";
+import { assetPath, ConfigError, nearest } from "../base/mod.ts";
 
 const SUFFIX = ".jsonc";
 

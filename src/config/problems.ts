@@ -1,8 +1,7 @@
 /** What is wrong with a config, one line per problem: where, which key, what stands there, what is allowed. */
 
 import type { z } from "zod";
-import { ConfigError } from "../base/errors.ts";
-import { nearest } from "../base/nearest.ts";
+import { ConfigError, nearest } from "../base/mod.ts";
 import { allowedAt, inputSchema, type JsonSchema, schemaAt } from "./json_schema.ts";
 import type { Json, Layer } from "./layers.ts";
 
