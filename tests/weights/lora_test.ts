@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { WeightsError } from "../../src/base/mod.ts";
+import { full, ones, type Tensor, zeros } from "../../src/torch/mod.ts";
+import {
+  describeLora,
+  type LoraFile,
+  openWeights,
+  readLoraFile,
+  SafetensorsFile,
+  saveComfyLora,
+  saveDiffusersLora,
+  saveSafetensors,
+} from "../../src/weights/mod.ts";
+import { goldenDir } from "../support/paths.ts";
+import { withFolder } from "../support/tmp.ts";
+import { leakFree, useTorch } from "../support/torch.ts";
+
+await useTorch();
+
+const CASES = ["lora_ti2v", "lora_t2v_high", "lora_t2v_low", "lora_i2v_high"];
+const FORMS = [
+  "diffusers/pytorch_lora_weights",
+  "diffusers_folded",
+  "comfy_ab_alpha",
+  "comfy_downup_alpha",
+  "comfy_ab_folded",
+  "musubi",
+];
+
+function fileOf(id: string, form: string): string {
+  return join(goldenDir(), "cases", id, `${form}.safetensors`);
+}
+
+/** What a module adds to its weight, [out, in]. */
+function delta(lora: LoraFile, module: string): Tensor {
+  const { down, up, alpha } = lora.modules.get(module) ?? assert.fail(`no ${module}`);
+  return up.matmul(down).mul(alpha / down.size(0));
+}
+
+for (const id of CASES.filter((id) => existsSync(join(goldenDir(), "cases", id)))) {
+  const { lora } = JSON.parse(readFileSync(join(goldenDir(), "cases", id, "case.json"), "utf8"));
+  for (const form of FORMS) {
+    Deno.test(`${id}: the ${form} form says the same as diffusers' own`, () => {
+      leakFree(() => {
+        using reference = readLoraFile(fileOf(id, FORMS[0] ?? ""));
+        using other = readLoraFile(fileOf(id, form));
+        assert.ok(other.modules.size > 0);
+        assert.deepEqual([...other.modules.keys()].sort(), [...reference.modules.keys()].sort());
+        for (const [module, { down, up, alpha }] of other.modules) {
+          const wanted = reference.modules.get(module);
+          assert.ok(wanted !== undefined);
+          assert.ok(down.equal(wanted.down), `${module} down`);
+          if (form.endsWith("folded")) {
+            assert.equal(alpha, lora.r);
+            assert.ok(up.equal(wanted.up.mul(lora.alpha / lora.r)), `${module} up`);
+          } else {
+            assert.equal(alpha, lora.alpha);
+            assert.ok(up.equal(wanted.up), `${module} up`);
+          }
+        }
+      });
+    });
+  }
+
+  Deno.test(`${id}: base weight and delta give the golden merged weight`, () => {
+    const { checkpoint, component } = JSON.parse(readFileSync(join(goldenDir(), "cases", id, "case.json"), "utf8"));
+    leakFree(() => {
+      using merged = SafetensorsFile.open(fileOf(id, "merged"));
+      using base = openWeights(join(goldenDir(), checkpoint, component));
+      using adapters = readLoraFile(fileOf(id, "musubi"));
+      assert.equal(adapters.modules.size, merged.entries.size);
+      for (const module of adapters.modules.keys()) {
+        const key = `${module}.weight`;
+        const weight = base.load(key, { dtype: "float32" });
+        const difference = weight.add(delta(adapters, module)).sub(merged.mapped(key)).abs().amax().item();
+        assert.ok(difference < 1e-6, `${key}: ${difference}`);
+      }
+    });
+  });
+}
+
+Deno.test("saveDiffusersLora() writes the names, tensors and numbers of WanPipeline.save_lora_weights", () =>
+  withFolder((folder) => {
+    const path = join(folder, "out.safetensors");
+    leakFree(() => {
+      using source = readLoraFile(fileOf("lora_ti2v", "musubi"));
+      saveDiffusersLora(path, source.modules, { metadata: { "modelspec.title": "x" } });
+      using written = SafetensorsFile.open(path);
+      using golden = SafetensorsFile.open(fileOf("lora_ti2v", FORMS[0] ?? ""));
+      assert.deepEqual([...written.entries.keys()], [...golden.entries.keys()]);
+      for (const key of golden.entries.keys()) assert.ok(written.mapped(key).equal(golden.mapped(key)), key);
+      const ours = JSON.parse(written.metadata.get("lora_adapter_metadata") ?? "");
+      const theirs = JSON.parse(golden.metadata.get("lora_adapter_metadata") ?? "");
+      for (const key of Object.keys(ours)) assert.ok(key in theirs, `diffusers does not write ${key}`);
+      for (const key of ["r", "lora_alpha", "bias", "rank_pattern", "alpha_pattern", "use_dora", "use_rslora"]) {
+        assert.deepEqual(ours[`transformer.${key}`], theirs[`transformer.${key}`], key);
+      }
+      assert.equal(written.metadata.get("format"), "pt");
+      assert.equal(written.metadata.get("modelspec.title"), "x");
+      using again = readLoraFile(path);
+      assert.equal(again.component, "transformer");
+      assert.equal(again.modules.get("blocks.0.ffn.net.2")?.alpha, 8);
+    });
+  }));
+
+Deno.test("saveDiffusersLora() keeps modules of other ranks and alphas apart", () =>
+  withFolder((folder) => {
+    const path = join(folder, "out.safetensors");
+    leakFree(() => {
+      const module = (rank: number, alpha: number) => ({ down: ones([rank, 6]), up: ones([5, rank]), alpha });
+      const modules = new Map([
+        ["blocks.0.attn1.to_q", module(4, 8)],
+        ["blocks.1.attn1.to_q", module(2, 8)],
+        ["blocks.10.attn1.to_q", module(4, 8)],
+        ["blocks.10.ffn.net.2", module(4, 1)],
+      ]);
+      saveDiffusersLora(path, modules, { component: "transformer_2" });
+      using again = readLoraFile(path);
+      assert.equal(again.component, "transformer_2");
+      for (const [name, { down, alpha }] of modules) {
+        assert.equal(again.modules.get(name)?.alpha, alpha, name);
+        assert.deepEqual(again.modules.get(name)?.down.shape, down.shape);
+      }
+    });
+  }));
+
+Deno.test("saveComfyLora() writes official names with the scale in lora_B", () =>
+  withFolder((folder) => {
+    const path = join(folder, "out.safetensors");
+    leakFree(() => {
+      using source = readLoraFile(fileOf("lora_ti2v", FORMS[0] ?? ""));
+      const facts = {
+        title: "cat",
+        architecture: "wan2.2-ti2v-5b",
+        rank: 4,
+        alpha: 8,
+        seed: 7,
+        width: 832,
+        height: 480,
+      };
+      saveComfyLora(path, source.modules, { metadata: describeLora(facts) });
+      using written = SafetensorsFile.open(path);
+      using golden = SafetensorsFile.open(fileOf("lora_ti2v", "comfy_ab_folded"));
+      assert.deepEqual([...written.entries.keys()], [...golden.entries.keys()]);
+      for (const key of golden.entries.keys()) assert.ok(written.mapped(key).equal(golden.mapped(key)), key);
+      assert.equal(written.metadata.get("ss_network_dim"), "4");
+      assert.equal(written.metadata.get("ss_network_alpha"), "4");
+      assert.equal(written.metadata.get("modelspec.resolution"), "832x480");
+      assert.equal(written.metadata.get("modelspec.architecture"), "wan2.2-ti2v-5b/lora");
+      assert.equal(written.metadata.has("ss_steps"), false);
+    });
+  }));
+
+Deno.test("saveComfyLora() can cast, and scales before it casts", () =>
+  withFolder((folder) => {
+    const path = join(folder, "out.safetensors");
+    leakFree(() => {
+      const module = { down: ones([3, 2]), up: full([4, 3], 1.01), alpha: 1 };
+      saveComfyLora(path, new Map([["blocks.0.attn1.to_q", module]]), { dtype: "bfloat16" });
+      using lora = readLoraFile(path);
+      const up = lora.modules.get("blocks.0.attn1.to_q")?.up ?? assert.fail();
+      assert.ok(up.equal(module.up.mul(1 / 3).to({ dtype: "bfloat16" })));
+      assert.throws(() => saveComfyLora(path, new Map([["blocks.0.attn3.to_q", module]])), WeightsError);
+    });
+  }));
+
+/** Saves tensors under the given names and reads them as a LoRA. */
+function readAs(folder: string, names: Record<string, Tensor>, metadata?: Record<string, string>): LoraFile {
+  const path = join(folder, "l.safetensors");
+  saveSafetensors(path, names, { metadata });
+  return readLoraFile(path);
+}
+
+Deno.test("other spellings of the same modules are read", () =>
+  withFolder((folder) => {
+    const spellings: [string, string][] = [
+      ["blocks.0.self_attn.q.lora_A.default.weight", "blocks.0.self_attn.q.lora_B.default.weight"],
+      ["blocks.0.attn1.to_q.lora_A.weight", "blocks.0.attn1.to_q.lora_B.weight"],
+      [
+        "model.diffusion_model.blocks.0.self_attn.q.lora_down.weight",
+        "model.diffusion_model.blocks.0.self_attn.q.lora_up.weight",
+      ],
+      ["diffusion_model.blocks.0.attn1.to_q.lora_down.weight", "diffusion_model.blocks.0.attn1.to_q.lora_up.weight"],
+    ];
+    leakFree(() => {
+      for (const [down, up] of spellings) {
+        using lora = readAs(folder, { [down]: ones([2, 3]), [up]: ones([4, 2]) });
+        assert.deepEqual([...lora.modules.keys()], ["blocks.0.attn1.to_q"]);
+        assert.equal(lora.modules.get("blocks.0.attn1.to_q")?.alpha, 2);
+        assert.equal(lora.component, undefined);
+      }
+    });
+  }));
+
+Deno.test("an alpha of zero is the rank for musubi-tuner and zero elsewhere", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const alphaOf = (prefix: string): number | undefined => {
+        const names = { [`${prefix}.lora_down.weight`]: ones([2, 3]), [`${prefix}.lora_up.weight`]: ones([4, 2]) };
+        using lora = readAs(folder, { ...names, [`${prefix}.alpha`]: zeros([]) });
+        return lora.modules.get("blocks.0.attn1.to_q")?.alpha;
+      };
+      assert.equal(alphaOf("lora_unet_blocks_0_self_attn_q"), 2);
+      assert.equal(alphaOf("diffusion_model.blocks.0.self_attn.q"), 0);
+    });
+  }));
+
+Deno.test("two experts in one file must be told apart", () =>
+  withFolder((folder) => {
+    const path = join(folder, "l.safetensors");
+    leakFree(() => {
+      const names = ["transformer", "transformer_2"].flatMap((component, i) => [
+        [`${component}.blocks.0.attn1.to_q.lora_A.weight`, full([2, 3], i)] as const,
+        [`${component}.blocks.0.attn1.to_q.lora_B.weight`, full([4, 2], i)] as const,
+      ]);
+      saveSafetensors(path, new Map(names));
+      assert.throws(() => readLoraFile(path), /adapters for transformer and transformer_2/);
+      using low = readLoraFile(path, { component: "transformer_2" });
+      assert.deepEqual(low.modules.get("blocks.0.attn1.to_q")?.down.toNumbers(), Array(6).fill(1));
+    });
+  }));
+
+Deno.test("rslora's scale is kept", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const metadata = {
+        lora_adapter_metadata: JSON.stringify({
+          "transformer.r": 4,
+          "transformer.lora_alpha": 8,
+          "transformer.use_rslora": true,
+        }),
+      };
+      const key = "transformer.blocks.0.attn1.to_q";
+      using lora = readAs(
+        folder,
+        { [`${key}.lora_A.weight`]: ones([4, 3]), [`${key}.lora_B.weight`]: ones([4, 4]) },
+        metadata,
+      );
+      assert.equal((lora.modules.get("blocks.0.attn1.to_q")?.alpha ?? 0) / 4, 8 / Math.sqrt(4));
+    });
+  }));
+
+Deno.test("readLoraFile() refuses what it would have to ignore, and says what it is", () =>
+  withFolder((folder) => {
+    const q = "diffusion_model.blocks.0.self_attn.q";
+    const [down, up] = [`${q}.lora_down.weight`, `${q}.lora_up.weight`];
+    leakFree(() => {
+      const refuses = (names: Record<string, Tensor>, message: RegExp, metadata?: Record<string, string>): void =>
+        assert.throws(() => readAs(folder, names, metadata), (error: unknown) => {
+          assert.ok(error instanceof WeightsError, String(error));
+          assert.match(error.message, message);
+          assert.doesNotMatch(error.message, /\n/);
+          return true;
+        });
+      const pair = { [down]: ones([2, 3]), [up]: ones([4, 2]) };
+      refuses({}, /holds no tensors/);
+      refuses(
+        { ...pair, "text_model.q.lora_down.weight": ones([2, 3]) },
+        /1 of 3 names are no LoRA .*\(unknown\): "text_model/,
+      );
+      refuses({ ...pair, [`${q}.dora_scale`]: ones([4]) }, /DoRA/);
+      refuses({ [`${q}.lokr_w1`]: ones([4]) }, /LoKr/);
+      refuses({ [`${q}.hada_w1_a`]: ones([4]) }, /LoHa/);
+      refuses({ [`${q}.diff_b`]: ones([4]) }, /full weight differences/);
+      refuses({ [down]: ones([2, 3]) }, /blocks\.0\.attn1\.to_q has down only/);
+      refuses({ [`${q}.alpha`]: ones([]) }, /has alpha only/);
+      refuses({ [down]: ones([2, 3]), [up]: ones([4, 3]) }, /\[2,3\] and \[4,3\]/);
+      refuses({ [down]: ones([2, 3, 1]), [up]: ones([4, 2]) }, /\[2,3,1\]/);
+      refuses({ [down]: ones([2, 3], { dtype: "int64" }), [up]: ones([4, 2]) }, /must be floating-point/);
+      refuses({ ...pair, [`${q}.alpha`]: ones([2]) }, /has shape \[2\]/);
+      refuses({ ...pair, [`${q}.alpha`]: full([], NaN) }, /is NaN/);
+      refuses({ ...pair, [`${q}.lora_A.weight`]: ones([2, 3]) }, /both give the down of blocks\.0\.attn1\.to_q/);
+      const t = "transformer.blocks.0.attn1.to_q";
+      const own = { [`${t}.lora_A.weight`]: ones([2, 3]), [`${t}.lora_B.weight`]: ones([4, 2]) };
+      refuses(own, /is not JSON/, { lora_adapter_metadata: "{" });
+      refuses(own, /is not an object/, { lora_adapter_metadata: "[]" });
+      refuses(own, /says rank 4 .* tensors have 2/, { lora_adapter_metadata: '{"transformer.r":4}' });
+      refuses(own, /has "8" as lora_alpha/, {
+        lora_adapter_metadata: '{"transformer.r":2,"transformer.lora_alpha":"8"}',
+      });
+    });
+  }));
