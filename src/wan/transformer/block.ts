@@ -107,7 +107,7 @@ export class WanBlock {
    * @returns [B, L, C] in x's dtype; normalisation, modulation and gating run in float32
    * Source: huggingface/diffusers transformer_wan.py, WanTransformerBlock.forward
    */
-  forward(x: Tensor, context: BlockContext): Tensor {
+  forward(x: Tensor, { context }: { readonly context: BlockContext }): Tensor {
     dims(x, "B L C");
     const values = this.#table.float().add(context.time.projection); // [K, 6, C]
     const row = (i: number): Tensor => rowsOf(values.select(1, i), context.time); // [B, 1 or L, C]

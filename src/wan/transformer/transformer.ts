@@ -52,6 +52,11 @@ export class WanTransformer {
     this.#table = p.get("scale_shift_table", [1, 2, width]);
   }
 
+  /** The layers that adapters can hang on, by block. */
+  get linears(): Linear[] {
+    return this.blocks.flatMap((block) => block.linears);
+  }
+
   /** Everything before the blocks. */
   stem(inputs: TransformerInputs): Stem {
     const { hiddenStates, timestep, encoderHiddenStates } = inputs;
@@ -95,9 +100,19 @@ export class WanTransformer {
     return tidy(() => {
       const stem = this.stem(inputs);
       let { x } = stem;
-      for (const block of this.blocks) x = tidy(() => block.forward(x, stem.context));
+      for (const block of this.blocks) x = tidy(() => block.forward(x, stem));
       return this.head(x, stem);
     });
+  }
+
+  /** The differentiable tensors that blocks and head condition on; with `withShared`, the seam of the block engine. */
+  shared({ context: { time, text } }: Stem): readonly Tensor[] {
+    return [time.embedding, time.projection, text];
+  }
+
+  withShared(stem: Stem, tensors: readonly Tensor[]): Stem {
+    const [embedding, projection, text] = tensors as [Tensor, Tensor, Tensor];
+    return { ...stem, context: { ...stem.context, text, time: { ...stem.context.time, embedding, projection } } };
   }
 
   /** Tables are kept for every grid seen: a data set has a handful of buckets. */

@@ -1,0 +1,70 @@
+/**
+ * AdamW by libtorch's fused operator: one call updates every tensor. Source: torch.optim.AdamW (fused), arXiv:1711.05101.
+ */
+import { ops, type Tensor, unscoped, zeros, zerosLike } from "../torch/mod.ts";
+
+/** AdamW's settings, but for the learning rate, which comes with each step. */
+export interface AdamWOptions {
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  /** Decoupled: the tensor shrinks by learning rate × weight decay at each step. */
+  readonly weightDecay: number;
+}
+
+/** Updates tensors in place; owns its moments. */
+export class AdamW implements Disposable {
+  readonly #params: readonly Tensor[];
+  readonly #options: AdamWOptions;
+  readonly #expAvgs: Tensor[];
+  readonly #expAvgSqs: Tensor[];
+  /** Steps taken, one float32 scalar a tensor: the operator wants it so. */
+  readonly #steps: Tensor[];
+
+  constructor(params: readonly Tensor[], options: AdamWOptions) {
+    this.#params = params;
+    this.#options = options;
+    [this.#expAvgs, this.#expAvgSqs, this.#steps] = unscoped(() => [
+      params.map(zerosLike),
+      params.map(zerosLike),
+      params.map((param) => zeros([], { device: param.device })),
+    ]);
+  }
+
+  /** One update. @param gradients in the order of the parameters */
+  step(gradients: readonly Tensor[], learningRate: number): void {
+    const handles = (tensors: readonly Tensor[]): Tensor["handle"][] => tensors.map((tensor) => tensor.handle);
+    const steps = handles(this.#steps);
+    ops._foreach_add_Scalar_(steps, 1);
+    const { betas: [beta1, beta2], eps, weightDecay } = this.#options;
+    ops._fused_adamw_(
+      handles(this.#params),
+      handles(gradients),
+      handles(this.#expAvgs),
+      handles(this.#expAvgSqs),
+      [],
+      steps,
+      learningRate,
+      beta1,
+      beta2,
+      weightDecay,
+      eps,
+      false,
+      false,
+    );
+  }
+
+  /** The moments and step counts by name, `exp_avg.3`: what a checkpoint holds. The optimizer keeps owning them. */
+  state(): Map<string, Tensor> {
+    const state = new Map<string, Tensor>();
+    this.#params.forEach((_, i) => {
+      state.set(`exp_avg.${i}`, this.#expAvgs[i] as Tensor);
+      state.set(`exp_avg_sq.${i}`, this.#expAvgSqs[i] as Tensor);
+      state.set(`step.${i}`, this.#steps[i] as Tensor);
+    });
+    return state;
+  }
+
+  [Symbol.dispose](): void {
+    for (const tensor of this.state().values()) tensor[Symbol.dispose]();
+  }
+}

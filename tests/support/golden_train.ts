@@ -1,0 +1,211 @@
+/** Golden cases of the transformer, LoRA and training. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { z } from "zod";
+import { type Built, LoraSet } from "../../src/nn/mod.ts";
+import { AdamW } from "../../src/optim/mod.ts";
+import { type BlockPlan, clipGradients, forwardBackward, GradientStore, totalNorm } from "../../src/parallel/mod.ts";
+import { cat, type DType, grad, mseLoss, noGrad, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
+import {
+  loadTransformer,
+  trainableParts,
+  type TransformerInputs,
+  WanTransformer,
+} from "../../src/wan/transformer/mod.ts";
+import { readLoraFile } from "../../src/weights/mod.ts";
+import { compareCase, type GoldenCase, openCase } from "./golden.ts";
+
+function withModel(golden: GoldenCase, dtype: DType, use: (built: Built<WanTransformer>) => void): void {
+  const folder = join(golden.checkpoint, z.string().parse(golden.json.component));
+  tidy(() => {
+    const built = loadTransformer(folder, { dtype, device: "cpu" });
+    using _model = built.model;
+    use(built);
+  });
+}
+
+function inputsOf(golden: GoldenCase): TransformerInputs & { target: Tensor } {
+  return {
+    hiddenStates: golden.tensor("inputs", "hidden_states"),
+    timestep: golden.tensor("inputs", "timestep"),
+    encoderHiddenStates: golden.tensor("inputs", "encoder_hidden_states"),
+    target: golden.tensor("inputs", "target"),
+  };
+}
+
+/** Output, loss and the named gradients of one forward, parameters by name. */
+function differentiate(
+  model: WanTransformer,
+  options: { inputs: TransformerInputs & { target: Tensor }; params: ReadonlyMap<string, Tensor> },
+): { outputs: Record<string, Tensor>; grads: Record<string, Tensor> } {
+  const { inputs, params } = options;
+  const named = new Map([...params].map(([name, param]) => [`grad/${name}`, param]));
+  named.set("grad_input/hidden_states", inputs.hiddenStates);
+  named.set("grad_input/encoder_hidden_states", inputs.encoderHiddenStates);
+  for (const leaf of named.values()) leaf.setRequiresGrad(true);
+  const output = model.forward(inputs);
+  const loss = mseLoss(output, inputs.target);
+  const gradients = grad([loss], [...named.values()]);
+  const grads: Record<string, Tensor> = {};
+  [...named.keys()].forEach((name, i) => {
+    const gradient = gradients[i];
+    if (gradient !== undefined) grads[name] = gradient;
+  });
+  return { outputs: { output, loss }, grads };
+}
+
+/** Kind `transformer_forward_backward`. */
+export function runTransformerCase(dir: string): void {
+  const golden = openCase(dir);
+  tidy(() => {
+    const inputs = inputsOf(golden);
+    withModel(golden, "float32", ({ model, params }) => {
+      const computed: Record<string, Record<string, Tensor>> = differentiate(model, { inputs, params });
+      if (golden.json.files.outputs_bf16 !== undefined) {
+        withModel(golden, "bfloat16", ({ model: low }) => {
+          const rounded = {
+            hiddenStates: inputs.hiddenStates.detach().to({ dtype: "bfloat16" }),
+            timestep: inputs.timestep,
+            encoderHiddenStates: inputs.encoderHiddenStates.detach().to({ dtype: "bfloat16" }),
+          };
+          computed.outputs_bf16 = { output: noGrad(() => low.forward(rounded)) };
+          compareCase(dir, computed);
+        });
+      } else compareCase(dir, computed);
+    });
+  });
+}
+
+const LORA_FORMS = [
+  "lora_diffusers",
+  "lora_comfy_ab_alpha",
+  "lora_comfy_downup_alpha",
+  "lora_comfy_ab_folded",
+  "lora_musubi",
+  "lora_diffusers_folded",
+];
+
+/** Kind `lora`: every form of the file gives the reference's output; one of them gives its gradients and merged weights. */
+export function runLoraCase(dir: string): void {
+  const golden = openCase(dir);
+  tidy(() => {
+    withModel(golden, "float32", ({ model, params }) => {
+      const apply = (form: string, strength = 1): LoraSet => {
+        const path = golden.json.files[form]?.path;
+        assert(path !== undefined, `${golden.json.id} has no file ${form}`);
+        using file = readLoraFile(join(dir, path));
+        return LoraSet.load(model.linears, { modules: file.modules, name: path, strength });
+      };
+      const forward = (): Tensor => noGrad(() => model.forward(inputsOf(golden)));
+      const expected = golden.tensor("outputs", "output");
+      for (const form of LORA_FORMS) {
+        using _lora = apply(form);
+        const distance = forward().sub(expected).norm().item() / expected.norm().item();
+        assert(distance < 1e-5, `${golden.json.id} ${form}: output is off by ${distance}`);
+      }
+      const plain = forward();
+      const half = ((): Tensor => {
+        using _lora = apply("lora_diffusers", 0.5);
+        return forward();
+      })();
+      using lora = apply("lora_diffusers");
+      const { outputs, grads } = differentiate(model, { inputs: inputsOf(golden), params: lora.named() });
+      const merged: Record<string, Tensor> = {};
+      for (const [path, { down, up, alpha, rank }] of lora.modules) {
+        const weight = params.get(`${path}.weight`);
+        assert(weight !== undefined);
+        merged[`${path}.weight`] = weight.add(up.detach().matmul(down.detach()), alpha / rank);
+      }
+      compareCase(dir, {
+        outputs: { ...outputs, output_without_lora: plain },
+        outputs_half: { output: half, output_half: half },
+        grads,
+        merged,
+      });
+    });
+  });
+}
+
+const TrainingSchema = z.object({
+  steps: z.number(),
+  lr: z.number(),
+  weight_decay: z.number(),
+  betas: z.tuple([z.number(), z.number()]),
+  eps: z.number(),
+  max_grad_norm: z.number(),
+  lora: z.object({ r: z.number(), alpha: z.number(), target_modules: z.array(z.string()) }).nullable(),
+  timesteps: z.string(),
+});
+
+/** Kind `training`: twenty steps through the block engine, every other block recomputed. */
+export function runTrainingCase(dir: string): void {
+  const golden = openCase(dir);
+  const training = TrainingSchema.parse(golden.json.training);
+  tidy(() => {
+    withModel(golden, "float32", ({ model, params }) => {
+      const lora = training.lora === null ? undefined : startingLora(golden, { model, lora: training.lora });
+      const trained = lora?.named() ?? params;
+      for (const param of trained.values()) param.setRequiresGrad(true);
+      const list = [...trained.values()];
+      using optimizer = new AdamW(list, { ...training, weightDecay: training.weight_decay });
+      using store = new GradientStore(list);
+      const plan = model.blocks.map((_, i): BlockPlan => i % 2 === 0 ? "recompute" : "keep");
+      const all = ["x0", "noise", "sigma", "text"].map((name) => golden.tensor("inputs", name)) as Tensor[];
+      const condition = golden.has("inputs", "condition") ? golden.tensor("inputs", "condition") : undefined;
+      const losses: number[] = [], norms: number[] = [];
+      const computed: Record<string, Record<string, Tensor>> = {};
+      const snapshot = (): Record<string, Tensor> =>
+        Object.fromEntries([...trained].map(([name, param]) => [name, param.detach().clone()]));
+      for (let step = 0; step < training.steps; step++) {
+        tidy(() => {
+          const [x0, noise, sigma, text] = all.map((x) => x.select(0, step)) as [Tensor, Tensor, Tensor, Tensor];
+          const batch = x0.size(0);
+          const level = sigma.reshape([batch, 1, 1, 1, 1]);
+          const noisy = x0.mul(level.rsub(1)).add(noise.mul(level));
+          const timestep = sigma.mul(1000);
+          const tokens = model.config.inChannels === 48
+            ? timestep.unsqueeze(1).expand([batch, x0.size(2) * x0.size(3) * x0.size(4) / 4])
+            : timestep;
+          const loss = forwardBackward<TransformerInputs, Stem>(model, {
+            inputs: {
+              hiddenStates: condition === undefined ? noisy : cat([noisy, condition.select(0, step)], 1),
+              timestep: tokens,
+              encoderHiddenStates: text,
+            },
+            loss: (output) => mseLoss(output, noise.sub(x0)),
+            trainable: trainableParts(model, trained),
+            plan,
+            sink: (param, gradient) => store.add(param, gradient),
+          });
+          const norm = totalNorm(store.all());
+          clipGradients(store.all(), { norm, maxNorm: training.max_grad_norm });
+          optimizer.step(store.all(), training.lr);
+          store.clear();
+          losses.push(loss.item());
+          norms.push(norm.item());
+        });
+        if (step === 0) computed.first = snapshot();
+      }
+      computed.final = snapshot();
+      computed.curve = { loss: tensor(losses), grad_norm: tensor(norms) };
+      compareCase(dir, computed);
+      lora?.[Symbol.dispose]();
+    });
+  });
+}
+
+function startingLora(
+  golden: GoldenCase,
+  options: { model: WanTransformer; lora: { r: number; alpha: number; target_modules: string[] } },
+): LoraSet {
+  const { model, lora } = options;
+  const ends = (path: string): boolean => lora.target_modules.some((target) => path.endsWith(`.${target}`));
+  const modules = new Map(
+    model.linears.filter(({ path }) => ends(path)).map(({ path }) => [path, {
+      down: golden.tensor("lora_init", `${path}.lora_A.weight`),
+      up: golden.tensor("lora_init", `${path}.lora_B.weight`),
+      alpha: lora.alpha,
+    }]),
+  );
+  return LoraSet.load(model.linears, { modules, name: "lora_init" });
+}
