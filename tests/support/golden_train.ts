@@ -8,6 +8,7 @@ import { type BlockPlan, clipGradients, forwardBackward, GradientStore, totalNor
 import { cat, type DType, grad, mseLoss, noGrad, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
 import {
   loadTransformer,
+  type Stem,
   trainableParts,
   type TransformerInputs,
   WanTransformer,
