@@ -1,0 +1,44 @@
+/**
+ * Every golden case of the folder that WANTUNE_GOLDEN names (`tests/golden` if none), run by its kind. Cases that cannot
+ * be run yet are skipped by name and reason.
+ */
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { liveHandles } from "../src/torch/mod.ts";
+import { runPromptCleanCase, runTokenizerCase } from "./support/golden_text.ts";
+import { runNoisingCase, runSchedulerCase } from "./support/golden_wan.ts";
+import { runOriginalTransformerCase } from "./support/golden_weights.ts";
+import { goldenDir } from "./support/paths.ts";
+import { useTorch } from "./support/torch.ts";
+
+/** Runs the case in a folder; throws where a number is off. */
+type Runner = (dir: string) => unknown;
+
+const RUNNERS: Record<string, Runner> = {
+  original_transformer: runOriginalTransformerCase,
+  prompt_clean: runPromptCleanCase,
+  scheduler: runSchedulerCase,
+  scheduler_noising: runNoisingCase,
+  tokenizer: runTokenizerCase,
+};
+
+await useTorch();
+
+const cases = join(goldenDir(), "cases");
+for (const id of readdirSync(cases).sort()) {
+  const dir = join(cases, id);
+  if (!existsSync(join(dir, "case.json"))) continue;
+  const { kind } = JSON.parse(readFileSync(join(dir, "case.json"), "utf8"));
+  const runner = RUNNERS[kind];
+  if (runner === undefined) {
+    Deno.test.ignore(`golden ${id}: cases of kind "${kind}" cannot be run yet`, () => {});
+    continue;
+  }
+  Deno.test(`golden ${id}`, async () => {
+    const before = liveHandles();
+    await runner(dir);
+    assert.equal(liveHandles(), before, "tensors were left behind");
+  });
+}
