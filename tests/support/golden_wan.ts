@@ -1,9 +1,11 @@
 /** Runners of golden cases: one for each kind of case, given the case's folder. */
+import { join } from "node:path";
+import { z } from "zod";
 import { stack, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
 import { addNoise, trainingSigmas, velocityTarget } from "../../src/wan/flow.ts";
 import { createSolver } from "../../src/wan/solvers/mod.ts";
+import { loadVae } from "../../src/wan/vae/mod.ts";
 import { compareCase, type Distance, openCase } from "./golden.ts";
-import { z } from "zod";
 
 /** Distances by `file/tensor`. */
 export type Outcome = Record<string, Distance>;
@@ -44,6 +46,27 @@ export function runNoisingCase(dir: string): Outcome {
         timesteps: sigmas.mul(1000),
         noisy: addNoise(latents, { noise, sigma }),
         target: velocityTarget(latents, noise),
+      },
+    });
+  });
+}
+
+/** Kind `vae`, untiled: posterior, latents and reconstructions. */
+export function runVaeCase(dir: string): Outcome {
+  return tidy(() => {
+    const golden = openCase(dir);
+    using vae = loadVae(join(golden.checkpoint, "vae"));
+    const { mean, logvar } = vae.encode(golden.tensor("inputs", "video"));
+    const noise = golden.tensor("inputs", "posterior_noise");
+    const latent = vae.normalize(mean);
+    return compareCase(dir, {
+      outputs: {
+        mean,
+        logvar,
+        latent,
+        latent_sampled: vae.normalize(mean.add(logvar.mul(0.5).exp().mul(noise))),
+        reconstruction: vae.decode(latent),
+        decoded: vae.decode(golden.tensor("inputs", "decode_latent")),
       },
     });
   });

@@ -1,0 +1,47 @@
+/** What the parts of a model folder in diffusers layout share: a config file, and weights under diffusers' names. */
+import { readFileSync } from "node:fs";
+import { messageOf, WeightsError } from "../base/mod.ts";
+import type { ParamSource } from "../nn/mod.ts";
+import type { Device, DType } from "../torch/mod.ts";
+import type { Weights } from "../weights/mod.ts";
+
+/** Type and place of a part's parameters. */
+export interface PlaceOptions {
+  /** Absent: what the part is best run in. */
+  readonly dtype?: DType | undefined;
+  /** Absent: the host. */
+  readonly device?: Device | undefined;
+}
+
+/**
+ * Reads a JSON file of a model folder.
+ * @param what the part it belongs to, for messages: `the VAE`
+ * @throws {WeightsError} if there is none or it is not JSON
+ */
+export function readJson(path: string, what: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    const absent = (cause as { code?: string }).code === "ENOENT";
+    throw new WeightsError(`Cannot load ${what}: ${path} ${absent ? "does not exist" : messageOf(cause)}`, {
+      cure: absent
+        ? "name a model folder in diffusers layout (transformer/, vae/, text_encoder/, tokenizer/)"
+        : "download the folder again",
+      cause,
+    });
+  }
+}
+
+/** A source of parameters in open files, each read as the type that `dtypeOf` wants for it. */
+export function weightsSource(
+  weights: Weights,
+  options: { name: string; dtypeOf: (key: string) => DType; device?: Device | undefined },
+): ParamSource {
+  const { name, dtypeOf, device } = options;
+  return {
+    name,
+    keys: () => weights.keys(),
+    shapeOf: (key) => weights.has(key) ? weights.shapeOf(key) : undefined,
+    load: (key) => weights.load(key, { dtype: dtypeOf(key), device }),
+  };
+}

@@ -1,0 +1,96 @@
+/** Convolutions over video. Letters: B batch, C channels, F H W frames, rows, columns. */
+import type { Params } from "../../nn/mod.ts";
+import { cat, conv2d, conv3d, dims, pad, type Tensor } from "../../torch/mod.ts";
+import type { FeatureCache } from "./cache.ts";
+
+/**
+ * A convolution in space and time that sees no later frame: in time it is padded on the left alone, with zeros before
+ * the video's first frame and with the frames of the chunk before afterwards, so that chunks give what the whole would.
+ * Source: diffusers autoencoder_kl_wan.py, WanCausalConv3d.
+ */
+export class CausalConv3d {
+  readonly #weight: Tensor;
+  readonly #bias: Tensor;
+  readonly #stride: readonly [number, number, number];
+  readonly #padding: readonly [number, number, number];
+  /** Frames before a chunk that its first output looks at. */
+  readonly #history: number;
+
+  /** Asks for `weight` [out, in, kt, kh, kw] and `bias` [out]. */
+  constructor(
+    p: Params,
+    options: {
+      inChannels: number;
+      outChannels: number;
+      kernel: readonly [number, number, number];
+      timeStride?: number;
+    },
+  ) {
+    const { inChannels, outChannels, kernel, timeStride = 1 } = options;
+    this.#weight = p.get("weight", [outChannels, inChannels, ...kernel]);
+    this.#bias = p.get("bias", [outChannels]);
+    this.#stride = [timeStride, 1, 1];
+    this.#padding = [0, Math.floor(kernel[1] / 2), Math.floor(kernel[2] / 2)];
+    this.#history = kernel[0] - timeStride;
+  }
+
+  /** @param x [B, C, F, H, W], a chunk @returns [B, O, F / timeStride, H, W] */
+  forward(x: Tensor, cache: FeatureCache): Tensor {
+    const bias = this.#bias;
+    const padded = this.#withHistory(x, cache);
+    if (this.#history > 0) this.see(padded, cache);
+    return conv3d(padded, this.#weight, { bias, stride: this.#stride, padding: this.#padding });
+  }
+
+  /** Remembers frames for the next chunk without convolving. */
+  see(x: Tensor, cache: FeatureCache): void {
+    const length = Math.min(this.#history, x.size(2));
+    cache.remember(this, x.narrow(2, x.size(2) - length, length));
+  }
+
+  #withHistory(x: Tensor, cache: FeatureCache): Tensor {
+    if (this.#history === 0) return x;
+    const before = cache.recall(this);
+    const known = before === undefined ? x : cat([before, x], 2);
+    const missing = this.#history - (before?.size(2) ?? 0);
+    return missing === 0 ? known : pad(known, [0, 0, 0, 0, missing, 0]);
+  }
+}
+
+/** A convolution within each frame. */
+export class FrameConv2d {
+  readonly #weight: Tensor;
+  readonly #bias: Tensor;
+  readonly #stride: number;
+  readonly #padding: number;
+
+  /** Asks for `weight` [out, in, k, k] and `bias` [out]. */
+  constructor(
+    p: Params,
+    options: { inChannels: number; outChannels: number; kernel: number; stride?: number; padding?: number },
+  ) {
+    const { inChannels, outChannels, kernel } = options;
+    this.#weight = p.get("weight", [outChannels, inChannels, kernel, kernel]);
+    this.#bias = p.get("bias", [outChannels]);
+    this.#stride = options.stride ?? 1;
+    this.#padding = options.padding ?? 0;
+  }
+
+  /** @param x [N, C, H, W], frames as a batch */
+  forward(x: Tensor): Tensor {
+    const [stride, padding] = [[this.#stride, this.#stride], [this.#padding, this.#padding]];
+    return conv2d(x, this.#weight, { bias: this.#bias, stride, padding });
+  }
+}
+
+/** Frames as a batch: [B, C, F, H, W] → [B·F, C, H, W]. */
+export function toFrames(x: Tensor): Tensor {
+  const { B, C, F, H, W } = dims(x, "B C F H W");
+  return x.permute([0, 2, 1, 3, 4]).reshape([B * F, C, H, W]);
+}
+
+/** The inverse of `toFrames` for a batch of `B` videos. */
+export function toVideo(frames: Tensor, B: number): Tensor {
+  const { N, C, H, W } = dims(frames, "N C H W");
+  return frames.reshape([B, N / B, C, H, W]).permute([0, 2, 1, 3, 4]);
+}

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ShapeError, WeightsError } from "../../src/base/mod.ts";
+import { arange, Generator, liveHandles, ones, rand, randn, type Tensor, zeros } from "../../src/torch/mod.ts";
+import { averageDown, duplicateUp, patchify, unpatchify } from "../../src/wan/vae/shortcut.ts";
+import { loadVae, parseVaeConfig, WanVae } from "../../src/wan/vae/mod.ts";
+import { runVaeCase } from "../support/golden_wan.ts";
+import { goldenDir } from "../support/paths.ts";
+import { leakFree, useTorch } from "../support/torch.ts";
+
+await useTorch();
+
+const folder = join(goldenDir(), "checkpoints/ti2v_5b/vae");
+const config = JSON.parse(Deno.readTextFileSync(join(folder, "config.json")));
+const gap = (a: Tensor, b: Tensor): number => a.sub(b).abs().amax().item();
+
+Deno.test("patchify() puts the column before the row, and unpatchify() undoes it", () => {
+  leakFree(() => {
+    const pixels = arange(4).reshape([1, 1, 1, 2, 2]); // rows 0 1 / 2 3
+    assert.deepEqual(patchify(pixels, 2).toNumbers(), [0, 2, 1, 3]);
+    using generator = Generator.seeded(1);
+    const video = rand([2, 3, 3, 4, 6], { generator });
+    assert(unpatchify(patchify(video, 2), 2).equal(video));
+  });
+});
+
+Deno.test("averageDown() keeps a constant in space and counts the zero frame it adds in time", () => {
+  leakFree(() => {
+    const plan = { inChannels: 4, outChannels: 4, time: 1, space: 2 };
+    assert(averageDown(ones([1, 4, 3, 4, 4]), plan).equal(ones([1, 4, 3, 2, 2])));
+    const merged = averageDown(ones([1, 4, 3, 2, 2]), { ...plan, outChannels: 4, time: 2 });
+    assert.deepEqual(merged.shape, [1, 4, 2, 1, 1]);
+    assert.deepEqual(merged.select(1, 0).toNumbers(), [0.5, 1]);
+  });
+});
+
+Deno.test("duplicateUp() repeats, and drops what would stand before the first frame", () => {
+  leakFree(() => {
+    const plan = { inChannels: 2, outChannels: 2, time: 2, space: 2 };
+    const x = arange(4).reshape([1, 2, 2, 1, 1]);
+    const first = duplicateUp(x, { plan, isFirstChunk: true });
+    assert.deepEqual(first.shape, [1, 2, 3, 2, 2]);
+    assert.deepEqual(first.amax([3, 4]).toNumbers(), [0, 1, 1, 2, 3, 3]);
+    assert.deepEqual(duplicateUp(x, { plan, isFirstChunk: false }).shape, [1, 2, 4, 2, 2]);
+  });
+});
+
+Deno.test("WanVae.encode() of a frame does not depend on later frames", () => {
+  leakFree(() => {
+    using vae = loadVae(folder);
+    using generator = Generator.seeded(2);
+    const video = rand([1, 3, 9, 32, 32], { generator }).mul(2).sub(1);
+    const whole = vae.encode(video).mean;
+    assert.deepEqual(whole.shape, [1, 48, 3, 2, 2]);
+    assert(gap(vae.encode(video.narrow(2, 0, 1)).mean, whole.narrow(2, 0, 1)) < 1e-6);
+    assert(gap(vae.encode(video.narrow(2, 0, 5)).mean, whole.narrow(2, 0, 2)) < 1e-6);
+  });
+});
+
+Deno.test("WanVae.decode() of a frame does not depend on later latents, and stays in [-1, 1]", () => {
+  leakFree(() => {
+    using vae = loadVae(folder);
+    using generator = Generator.seeded(3);
+    const latents = randn([2, 48, 3, 2, 1], { generator }).mul(3);
+    const whole = vae.decode(latents);
+    assert.deepEqual(whole.shape, [2, 3, 9, 32, 16]);
+    assert(whole.abs().amax().item() <= 1);
+    assert(gap(vae.decode(latents.narrow(2, 0, 2)), whole.narrow(2, 0, 5)) < 1e-5);
+  });
+});
+
+Deno.test("WanVae tells its strides, normalises and denormalises", () => {
+  leakFree(() => {
+    using vae = loadVae(folder);
+    assert.deepEqual([vae.spatialStride, vae.temporalStride, vae.latentChannels], [16, 4, 48]);
+    const zero = vae.normalize(zeros([1, 48, 1, 1, 1]));
+    const wanted = config.latents_mean.map((mean: number, i: number) => -mean / config.latents_std[i]);
+    zero.toNumbers().forEach((value, i) => assert(Math.abs(value - wanted[i]) < 1e-6));
+    assert(vae.denormalize(zero).abs().amax().item() < 1e-6);
+  });
+});
+
+Deno.test("WanVae.encode() refuses sizes that it could not give back", () => {
+  leakFree(() => {
+    using vae = loadVae(folder);
+    for (const shape of [[1, 3, 4, 32, 32], [1, 3, 5, 32, 24], [1, 4, 5, 32, 32], [3, 5, 32, 32]]) {
+      assert.throws(() => vae.encode(zeros(shape)), ShapeError);
+    }
+    assert.throws(() => vae.decode(zeros([1, 16, 1, 2, 2])), ShapeError);
+  });
+});
+
+Deno.test("WanVae.load() lists everything that does not fit and leaves nothing behind", () => {
+  const before = liveHandles();
+  const parsed = parseVaeConfig(config, "config.json");
+  const source = {
+    name: "somewhere",
+    keys: () => ["decoder.extra", "quant_conv.bias"],
+    shapeOf: (key: string) => key === "quant_conv.bias" ? [95] : undefined,
+    load: () => zeros([1]),
+  };
+  assert.throws(() => WanVae.load(source, parsed), (error) => {
+    assert(error instanceof WeightsError);
+    assert.match(error.message, /195 tensors missing: encoder\.conv_in\.weight \[3, 12, 3, 3, 3\], /);
+    assert.match(error.message, /quant_conv\.bias is \[95\], expected \[96\]/);
+    assert.match(error.message, /unknown to the model: decoder\.extra/);
+    return true;
+  });
+  assert.equal(liveHandles(), before);
+});
+
+Deno.test("parseVaeConfig() names what is wrong", () => {
+  const wrong = { ...config, z_dim: 16, temperal_downsample: [true], dim_mult: "1,2" };
+  assert.throws(() => parseVaeConfig(wrong, "vae/config.json"), /vae\/config\.json as a WAN VAE: dim_mult: /);
+  assert.throws(() => parseVaeConfig({ ...config, z_dim: 16 }, "x"), /latents_mean: must have 16 entries/);
+  assert.throws(() => parseVaeConfig({ ...config, temperal_downsample: [true] }, "x"), /temperal_downsample/);
+});
+
+const tiny = join(import.meta.dirname ?? ".", "../../presets/demo/model/vae");
+Deno.test({ name: "loadVae() casts stored halves to float32", ignore: !existsSync(tiny) }, () => {
+  leakFree(() => {
+    using vae = loadVae(tiny);
+    assert([...vae.params.values()].every(({ dtype }) => dtype === "float32"));
+    assert.deepEqual(vae.decode(vae.encodeNormalized(zeros([1, 3, 5, 32, 32]))).shape, [1, 3, 5, 32, 32]);
+  });
+});
+
+Deno.test("loadVae() names the folder that has no config", () => {
+  assert.throws(() => loadVae("/nowhere/vae"), /Cannot load the VAE: \/nowhere\/vae\/config\.json does not exist/);
+});
+
+const cases = join(goldenDir(), "cases");
+for (const id of readdirSync(cases).filter((name) => /^vae2._f/.test(name))) {
+  Deno.test(`golden ${id}`, () => leakFree(() => void runVaeCase(join(cases, id))));
+}
