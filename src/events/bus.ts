@@ -1,7 +1,6 @@
 /** One stream of events, many readers. */
 
-import { isoTime } from "../base/clock.ts";
-import { messageOf } from "../base/errors.ts";
+import { isoTime, messageOf } from "../base/mod.ts";
 import type { EventBody, RunEvent } from "./schema.ts";
 
 /** Gives an event its run, number and time, and stores it where events are stored; may throw (a full disk). */

@@ -7,7 +7,6 @@ import { DiskError, errorCode, messageOf, RunError } from "../base/mod.ts";
 export const DATABASE_VERSION = 1;
 
 const TABLES = `
-  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE events (
     seq INTEGER PRIMARY KEY, at TEXT NOT NULL, type TEXT NOT NULL, json TEXT NOT NULL, step INTEGER,
     superseded INTEGER NOT NULL DEFAULT 0);
