@@ -1,5 +1,5 @@
 /** Hanging adapters on a model's linear layers, by the ends of their names. */
-import { ConfigError, WeightsError } from "../base/errors.ts";
+import { ConfigError, WeightsError } from "../base/mod.ts";
 import { Generator, type Tensor, unscoped } from "../torch/mod.ts";
 import type { Linear } from "./linear.ts";
 import { Lora } from "./lora.ts";

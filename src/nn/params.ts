@@ -2,7 +2,7 @@
  * How a model gets its parameters: it asks for each by path and expected shape. One constructor thus serves loading from
  * files, fresh initialisation and a dry run; what does not fit is gathered and told in full.
  */
-import { WeightsError } from "../base/errors.ts";
+import { WeightsError } from "../base/mod.ts";
 import type { Tensor } from "../torch/mod.ts";
 
 /** Where parameters come from: a checkpoint, or an initialiser. */

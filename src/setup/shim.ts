@@ -5,8 +5,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { SetupError } from "../base/errors.ts";
-import { assetPath, makeFolder, shimCacheFolder } from "../base/mod.ts";
+import { assetPath, makeFolder, SetupError, shimCacheFolder } from "../base/mod.ts";
 
 const NAME = "libwantune.so";
 const FLAGS = ["-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden"];

@@ -2,7 +2,7 @@
  * The way of a call: argument words in, a handle or result words out. The generated wrappers are made of these pieces;
  * each `put…` writes at a position of the argument buffer and returns the next one.
  */
-import { OutOfMemory, TorchError } from "../base/errors.ts";
+import { OutOfMemory, TorchError } from "../base/mod.ts";
 import { dtypeOf } from "./dtype.ts";
 import { native, opened, readText, schemaOf, writeText } from "./library.ts";
 

@@ -1,5 +1,5 @@
 /** Devices: `cpu`, `cuda:0` (an NVIDIA or an AMD card: ROCm's libtorch calls its devices cuda too), `meta`. */
-import { ConfigError } from "../base/errors.ts";
+import { ConfigError } from "../base/mod.ts";
 import { native, readText } from "./library.ts";
 import { check } from "./call.ts";
 

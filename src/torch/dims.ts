@@ -1,5 +1,5 @@
 /** Shapes asserted where a formula begins, in the letters its doc comment uses. */
-import { ShapeError } from "../base/errors.ts";
+import { ShapeError } from "../base/mod.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** The letters of a pattern such as `"B L C"`: words that are neither `_` nor a number. */

@@ -1,5 +1,5 @@
 /** The shim's functions and buffers, and the one place that knows whether they are open. */
-import { SetupError, TorchError } from "../base/errors.ts";
+import { SetupError, TorchError } from "../base/mod.ts";
 
 /** The C boundary as ffi/shim.h declares it. */
 export const SYMBOLS = {

@@ -5,7 +5,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { SetupError } from "../base/errors.ts";
+import { SetupError } from "../base/mod.ts";
 import { SCHEMAS } from "./gen/ops.ts";
 import { type Native, opened, resolveOperator, schemaOf, setOpened, SYMBOLS, type Symbols } from "./library.ts";
 

@@ -1,5 +1,5 @@
 /** Tensors that come straight from files: mapped without a copy, or read into fresh memory. */
-import { WeightsError } from "../base/errors.ts";
+import { WeightsError } from "../base/mod.ts";
 import { check, type Handle } from "./call.ts";
 import { type DType, dtypeCode } from "./dtype.ts";
 import { native, readText, writeText } from "./library.ts";

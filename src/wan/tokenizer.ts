@@ -2,7 +2,7 @@
  * The tokenizer of WAN's text encoder (UMT5): text to ids, exactly as the tokenizers library makes them from the model's
  * `tokenizer.json`. Vocabulary, special ids and every step come from that file.
  */
-import { WeightsError } from "../base/errors.ts";
+import { WeightsError } from "../base/mod.ts";
 import { AddedTokens } from "./tokenizer_added.ts";
 import { readTokenizerFile, type TokenizerParts } from "./tokenizer_file.ts";
 

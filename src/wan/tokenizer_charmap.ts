@@ -6,7 +6,7 @@
  * Source: google/sentencepiece src/normalizer.cc; huggingface/spm_precompiled src/lib.rs (which tokenizers uses)
  */
 import { Buffer } from "node:buffer";
-import { WeightsError } from "../base/errors.ts";
+import { WeightsError } from "../base/mod.ts";
 
 // A grapheme (what a reader takes for one character) of up to this many UTF-8 bytes is looked up as a whole first.
 const MAX_WHOLE_BYTES = 5;

@@ -5,7 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf, WeightsError } from "../base/errors.ts";
+import { messageOf, WeightsError } from "../base/mod.ts";
 import type { AddedToken } from "./tokenizer_added.ts";
 import { type Normalizer, readNormalizer } from "./tokenizer_normalize.ts";
 import { readPart } from "./tokenizer_read.ts";

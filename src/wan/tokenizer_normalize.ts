@@ -1,6 +1,6 @@
 /** The normalizers a `tokenizer.json` may state, as functions from text to text. */
 import { z } from "zod";
-import { WeightsError } from "../base/errors.ts";
+import { WeightsError } from "../base/mod.ts";
 import { Charsmap } from "./tokenizer_charmap.ts";
 import { readPart } from "./tokenizer_read.ts";
 

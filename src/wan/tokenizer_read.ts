@@ -1,6 +1,6 @@
 /** Reads a part of a tokenizer's file against a schema. */
 import { z } from "zod";
-import { WeightsError } from "../base/errors.ts";
+import { WeightsError } from "../base/mod.ts";
 
 /**
  * The value as its schema's type.

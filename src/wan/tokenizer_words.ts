@@ -3,7 +3,7 @@
  * Source: huggingface/tokenizers tokenizers/src/pre_tokenizers/{metaspace,whitespace,sequence}.rs
  */
 import { z } from "zod";
-import { WeightsError } from "../base/errors.ts";
+import { WeightsError } from "../base/mod.ts";
 import { readPart } from "./tokenizer_read.ts";
 
 /** A stretch of text without added tokens; `first` says that it begins where the whole text begins. */

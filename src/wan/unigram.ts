@@ -5,7 +5,7 @@
  * Positions are UTF-16 code units. Pieces and words hold no lone surrogates, so a piece never ends inside a pair.
  * Source: huggingface/tokenizers tokenizers/src/models/unigram/model.rs, Unigram::encode_optimized and tokenize
  */
-import { WeightsError } from "../base/errors.ts";
+import { WeightsError } from "../base/mod.ts";
 import { PieceTrie } from "./tokenizer_trie.ts";
 
 /** A piece and its log probability; its place in the vocabulary is its id. */

@@ -1,6 +1,6 @@
 /** The numbers of a WAN transformer, as diffusers writes them into `transformer/config.json`. */
 import { z } from "zod";
-import { WeightsError } from "../../base/errors.ts";
+import { WeightsError } from "../../base/mod.ts";
 
 const schema = z.object({
   patch_size: z.tuple([z.int().positive(), z.int().positive(), z.int().positive()]),
