@@ -1,9 +1,14 @@
 /** Runners of golden cases: one for each kind of case, given the case's folder. */
 import { join } from "node:path";
 import { z } from "zod";
-import { stack, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
+import { grad, mseLoss, stack, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
+import { Tokenizer } from "../../src/wan/tokenizer.ts";
+import { loadUmt5 } from "../../src/wan/umt5_load.ts";
+import { relativeBucket } from "../../src/wan/umt5_position.ts";
+import { encodePrompt, padPrompt } from "../../src/wan/umt5_prompt.ts";
 import { addNoise, trainingSigmas, velocityTarget } from "../../src/wan/flow.ts";
 import { createSolver } from "../../src/wan/solvers/mod.ts";
+import { loadTransformer } from "../../src/wan/transformer/mod.ts";
 import { loadVae } from "../../src/wan/vae/mod.ts";
 import { compareCase, type Distance, openCase } from "./golden.ts";
 
@@ -67,6 +72,115 @@ export function runVaeCase(dir: string): Outcome {
         latent_sampled: vae.normalize(mean.add(logvar.mul(0.5).exp().mul(noise))),
         reconstruction: vae.decode(latent),
         decoded: vae.decode(golden.tensor("inputs", "decode_latent")),
+      },
+    });
+  });
+}
+
+/** Rows of a mask [B, L], as numbers. */
+function rowsOf(mask: Tensor): number[][] {
+  return mask.unbind().map((row) => row.toNumbers());
+}
+
+/** Kind `text_encoder`: hidden states of given ids, in float32 and bfloat16, and the pipeline's prompt embeddings. */
+export function runTextEncoderCase(dir: string): Outcome {
+  return tidy(() => {
+    const golden = openCase(dir);
+    const folder = join(golden.checkpoint, "text_encoder");
+    const [ids, mask] = [
+      rowsOf(golden.tensor("inputs", "input_ids")),
+      rowsOf(golden.tensor("inputs", "attention_mask")),
+    ];
+    const flat = mask.flat();
+    const computed: Record<string, Record<string, Tensor>> = {};
+    using encoder = loadUmt5(folder, { dtype: "float32" });
+    const outputs: Record<string, Tensor> = { last_hidden_state: encoder.encode(ids, { mask }) };
+    computed.outputs = outputs;
+    if (golden.has("outputs", "bucket")) {
+      const distances = golden.tensor("outputs", "relative_position").toNumbers();
+      outputs.bucket = tensor(distances.map((distance) => relativeBucket(distance, encoder.config)), {
+        dtype: "int64",
+      });
+    }
+    if (golden.has("outputs", "prompt_embeds")) {
+      const prompts = z.array(z.looseObject({ raw: z.string() })).parse(golden.json.prompts);
+      const maxLength = z.number().parse(golden.json.max_sequence_length);
+      const tokenizer = Tokenizer.fromFile(join(golden.checkpoint, "tokenizer"));
+      outputs.prompt_embeds = stack(
+        prompts.map(({ raw }) => padPrompt(encodePrompt(raw, { tokenizer, encoder, maxLength }), maxLength)),
+      );
+    }
+    if (golden.has("outputs_bf16", "last_hidden_state")) {
+      using half = loadUmt5(folder, { dtype: "bfloat16" });
+      computed.outputs_bf16 = { last_hidden_state: half.encode(ids, { mask }) };
+    }
+    return compareCase(dir, computed, {
+      "outputs/last_hidden_state": flat,
+      "outputs_bf16/last_hidden_state": flat,
+    });
+  });
+}
+
+/** Kind `prompt_embeds`: a prompt and a negative prompt at the pipelines' length. */
+export function runPromptEmbedsCase(dir: string): Outcome {
+  return tidy(() => {
+    const golden = openCase(dir);
+    const { prompt, negative_prompt, max_sequence_length: maxLength } = z.looseObject({
+      prompt: z.string(),
+      negative_prompt: z.string(),
+      max_sequence_length: z.number(),
+    }).parse(golden.json);
+    const tokenizer = Tokenizer.fromFile(join(golden.checkpoint, "tokenizer"));
+    using encoder = loadUmt5(join(golden.checkpoint, "text_encoder"), { dtype: "float32" });
+    const embed = (text: string): Tensor =>
+      padPrompt(encodePrompt(text, { tokenizer, encoder, maxLength }), maxLength).unsqueeze(0);
+    return compareCase(dir, {
+      outputs: { prompt_embeds: embed(prompt), negative_prompt_embeds: embed(negative_prompt) },
+    });
+  });
+}
+
+/** Kind `embedding`: learned vectors for one new token, through encoder and transformer, with their gradient. */
+export function runEmbeddingCase(dir: string): Outcome {
+  return tidy(() => {
+    const golden = openCase(dir);
+    const { token, prompt, vectors: count, max_sequence_length: length } = z.looseObject({
+      token: z.string(),
+      prompt: z.string(),
+      vectors: z.number(),
+      max_sequence_length: z.number(),
+    }).parse(golden.json);
+    const vectors = golden.tensor("embedding_diffusers", token);
+    const plain = Tokenizer.fromFile(join(golden.checkpoint, "tokenizer"));
+    const names = Array.from({ length: count }, (_, i) => i === 0 ? token : `${token}_${i}`);
+    const firstId = plain.vocabSize;
+    const tokenizer = plain.withAddedTokens(names.map((content, i) => ({ id: firstId + i, content })));
+    const { inputIds, attentionMask } = tokenizer.encodePadded(prompt.replaceAll(token, names.join(" ")), length);
+    using encoder = loadUmt5(join(golden.checkpoint, "text_encoder"), { dtype: "float32" });
+    const built = loadTransformer(join(golden.checkpoint, "transformer"), { dtype: "float32", device: "cpu" });
+    using transformer = built.model;
+    vectors.setRequiresGrad(true);
+    const ids = inputIds.slice(0, attentionMask.filter((flag) => flag === 1).length);
+    const rows = encoder.encode([ids], { extraEmbeddings: { firstId, vectors } }).select(0, 0);
+    const promptEmbeds = padPrompt(rows, length).unsqueeze(0);
+    const hiddenStates = golden.tensor("inputs", "hidden_states");
+    const output = transformer.forward({
+      hiddenStates,
+      timestep: golden.tensor("inputs", "timestep"),
+      encoderHiddenStates: promptEmbeds.repeat([hiddenStates.size(0), 1, 1]),
+    });
+    const loss = mseLoss(output, golden.tensor("inputs", "target"));
+    const [gradient] = grad([loss], [vectors]);
+    const integers = (values: readonly number[]): Tensor => tensor(values, { dtype: "int64" });
+    return compareCase(dir, {
+      outputs: {
+        input_ids: integers(inputIds).unsqueeze(0),
+        attention_mask: integers(attentionMask).unsqueeze(0),
+        token_ids: integers(names.map((_, i) => firstId + i)),
+        prompt_embeds: promptEmbeds,
+        output,
+        loss,
+        ...(gradient === undefined ? {} : { grad: gradient }),
       },
     });
   });
