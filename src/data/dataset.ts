@@ -1,0 +1,110 @@
+/** A dataset ready for training: any batch of any step at hand. */
+
+import { DataError, random, seedFor } from "../base/mod.ts";
+import { quoteName } from "../media/mod.ts";
+import { cat, type Tensor, tidy } from "../torch/mod.ts";
+import { BatchOrder } from "./batches.ts";
+import { type CacheKey, type TensorCache } from "./cache.ts";
+import type { RejectedFile } from "./scan.ts";
+
+/** One usable clip or still. */
+export interface DatasetItem {
+  readonly path: string;
+  readonly caption: string;
+  readonly frames: number;
+  readonly fps: number;
+  readonly width: number;
+  readonly height: number;
+  readonly repeats: number;
+  /** `832x480x49`: items of one bucket share batches. */
+  readonly bucket: string;
+  readonly latentsKey: CacheKey;
+}
+
+/** What a training step works on. */
+export interface Batch {
+  /** [B, C, T, h, w] float32 on the host. */
+  readonly latents: Tensor;
+  /** For each item, [n, D] at its true length; that of the empty caption where the caption was dropped. */
+  readonly text: readonly Tensor[];
+  /** The captions that `text` stands for. */
+  readonly captions: readonly string[];
+  readonly items: readonly DatasetItem[];
+  readonly epoch: number;
+}
+
+/** Which batch. */
+export interface BatchOptions {
+  readonly batchSize: number;
+  readonly seed: number | bigint;
+  /** Probability that a caption is replaced by the empty one. Must be 0 unless the dataset was prepared with it. */
+  readonly captionDropout?: number;
+}
+
+/** The items of a run and their tensors, which are read from the cache as they are needed. */
+export class Dataset {
+  /** In the order of their paths. */
+  readonly items: readonly DatasetItem[];
+  readonly rejected: readonly RejectedFile[];
+  readonly #cache: TensorCache;
+  readonly #textKeys: ReadonlyMap<string, CacheKey>;
+  #order: { readonly key: string; readonly order: BatchOrder } | undefined;
+
+  /** Use `prepareDataset`. */
+  constructor(
+    items: readonly DatasetItem[],
+    parts: { rejected: readonly RejectedFile[]; cache: TensorCache; textKeys: ReadonlyMap<string, CacheKey> },
+  ) {
+    this.items = items;
+    this.rejected = parts.rejected;
+    this.#cache = parts.cache;
+    this.#textKeys = parts.textKeys;
+  }
+
+  /** Batches in an epoch. */
+  batchesPerEpoch(options: BatchOptions): number {
+    return this.#orderFor(options).perEpoch;
+  }
+
+  /**
+   * The batch with this number, counted from 0 over the whole run (with gradient accumulation: micro-steps). It follows
+   * from its arguments alone. The tensors are the caller's.
+   * @throws {DataError} if the cache was emptied meanwhile
+   */
+  batch(index: number, options: BatchOptions): Batch {
+    const { items: indices, epoch } = this.#orderFor(options).batchAt(index);
+    const items = indices.map((at) => this.items[at]).filter((item) => item !== undefined);
+    const captions = items.map(({ caption }, position) => {
+      const draw = random(seedFor(options.seed, "data.captionDropout", index, position)).next();
+      return draw < (options.captionDropout ?? 0) ? "" : caption;
+    });
+    try {
+      const { latents, text } = tidy(() => ({
+        latents: cat(items.map(({ latentsKey }) => this.#cache.read("latents", latentsKey)), 0),
+        text: captions.map((caption) => this.#cache.read("text", this.#textKey(caption))),
+      }));
+      return { latents, text, captions, items, epoch };
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== "WeightsError") throw error;
+      throw new DataError(
+        `Cannot read batch ${index} from the cache ${quoteName(this.#cache.folder)}: ${error.message}`,
+        {
+          cure: "leave the cache alone while a run uses it; resume, and what is missing is made again",
+          cause: error,
+        },
+      );
+    }
+  }
+
+  #textKey(caption: string): CacheKey {
+    const key = this.#textKeys.get(caption);
+    if (key !== undefined) return key;
+    throw new RangeError("captionDropout needs a dataset that was prepared with data.captionDropout above 0");
+  }
+
+  #orderFor({ batchSize, seed }: BatchOptions): BatchOrder {
+    const key = `${batchSize}:${seed}`;
+    if (this.#order?.key !== key) this.#order = { key, order: new BatchOrder(this.items, { batchSize, seed }) };
+    return this.#order.order;
+  }
+}

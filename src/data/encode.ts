@@ -1,0 +1,82 @@
+/** From frames to latents and from captions to embeddings: what is missing in the cache is made, once. */
+
+import { DataError } from "../base/mod.ts";
+import type { Frames } from "../media/mod.ts";
+import { fromBytes, type Tensor, tidy } from "../torch/mod.ts";
+import type { CacheKey, CacheKind, TensorCache } from "./cache.ts";
+
+/** The model's encoders, as functions, and what tells them apart. */
+export interface Encoders {
+  /** [1, 3, F, H, W] float32 in [-1, 1] to latents [1, C, T, h, w]; the result is handed over. */
+  readonly encodeVideo: (frames: Tensor) => Tensor | Promise<Tensor>;
+  /** A caption to its embeddings [n, D] at their true length; the result is handed over. */
+  readonly encodeText: (caption: string) => Tensor | Promise<Tensor>;
+  /** Hashes that change whenever an encoder gives other numbers: weights, settings, type of the arithmetic. */
+  readonly fingerprints: { readonly video: string; readonly text: string };
+}
+
+/** How long to wait before asking again whether another process has finished. */
+const POLL_MS = 500;
+
+/**
+ * Frames as the encoder wants them.
+ * @returns [1, 3, F, H, W] float32; 0 becomes -1 and 255 becomes 1
+ */
+export function framesToTensor({ pixels, numFrames, height, width }: Frames): Tensor {
+  return tidy(() => {
+    const bytes = fromBytes(pixels, { shape: [numFrames, height, width, 3], dtype: "uint8" });
+    const planes = bytes.permute([3, 0, 1, 2]).unsqueeze(0).contiguous().float(); // [1, 3, F, H, W]
+    planes.mul_(2 / 255);
+    planes.add_(-1);
+    return planes;
+  });
+}
+
+/** Whether the frames hold something to learn from: all black, or all the same. Looks at every 7th value. */
+export function contentNotes({ pixels, numFrames }: Frames): string[] {
+  const size = pixels.length / numFrames;
+  let brightest = 0;
+  let moved = 0;
+  for (let at = 0; at < pixels.length; at += 7) {
+    const value = pixels[at] ?? 0;
+    brightest = Math.max(brightest, value);
+    moved = Math.max(moved, Math.abs(value - (pixels[at % size] ?? 0)));
+  }
+  if (brightest < 24) return ["it is black throughout"];
+  if (numFrames > 1 && moved < 3) return ["nothing moves in it"];
+  return [];
+}
+
+/** One entry that may have to be made. */
+export interface Job {
+  readonly kind: CacheKind;
+  readonly key: CacheKey;
+  /** Makes it; the tensor is handed over. */
+  readonly make: () => Promise<Tensor>;
+}
+
+/**
+ * Sees to it that an entry is in the cache.
+ * @returns false if another process is making it just now and `wait` is not set
+ */
+export async function ensureCached(
+  cache: TensorCache,
+  { kind, key, make }: Job,
+  options: { wait: boolean; signal?: AbortSignal | undefined },
+): Promise<boolean> {
+  for (;;) {
+    options.signal?.throwIfAborted();
+    if (cache.has(kind, key)) return true;
+    using claim = cache.claim(kind, key);
+    if (claim !== undefined) {
+      if (cache.has(kind, key)) return true; // finished between the look and the claim
+      using made = await make();
+      if (made.numel === 0) throw new DataError(`Cannot encode: the ${kind} encoder returned an empty tensor`);
+      using stored = kind === "latents" ? made.to({ dtype: "float32", device: "cpu" }) : made.to({ device: "cpu" });
+      cache.write(kind, key, stored);
+      return true;
+    }
+    if (!options.wait) return false;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}

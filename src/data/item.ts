@@ -1,0 +1,108 @@
+/** What becomes of one file: used, with the frames, crop and bucket that will be used; or rejected, with the cure. */
+
+import type { Crop, MediaInfo, Size } from "../media/mod.ts";
+import { type BucketOptions, fitToBucket } from "./bucket.ts";
+import { chooseStretch, MIN_CLIP_FRAMES, type Stretch, timingNotes } from "./clip.ts";
+
+/** Everything that decides over a file, apart from the file. */
+export interface PlanSettings extends BucketOptions {
+  readonly buckets: readonly Size[];
+  readonly numFrames: number;
+  readonly fps: number;
+  /** Pixel frames for each latent frame after the first. */
+  readonly temporalStride: number;
+}
+
+/** The decision over one file. */
+export type Plan =
+  | {
+    readonly status: "used";
+    readonly stretch: Stretch;
+    readonly crop: Crop;
+    /** Clips of one bucket can share a batch: `832x480x49`. */
+    readonly bucket: string;
+    readonly notes: readonly string[];
+  }
+  | { readonly status: "rejected"; readonly reason: string; readonly cure: string };
+
+/** A header may promise this much more than there is: share and seconds. */
+const CUT_OFF = { share: 0.95, seconds: 0.1 };
+
+/**
+ * Decides over a file.
+ * @param kind what the file's ending says
+ */
+export function planItem(
+  info: MediaInfo,
+  { kind, settings }: { kind: "clip" | "still"; settings: PlanSettings },
+): Plan {
+  const unfit = wrongKind(info, kind) ?? unreadable(info);
+  if (unfit !== undefined) return { status: "rejected", ...unfit };
+  const stretch = info.isImage
+    ? { start: 0, frames: 1, fps: settings.fps, seconds: 1 / settings.fps }
+    : chooseStretch(info.duration, { fps: settings.fps, wanted: settings.numFrames, stride: settings.temporalStride });
+  if (stretch === undefined) return { status: "rejected", ...tooShort(info, settings) };
+  const fit = fitToBucket(info, settings);
+  if ("reason" in fit) return { status: "rejected", ...fit };
+  return {
+    status: "used",
+    stretch,
+    crop: fit.crop,
+    bucket: `${fit.crop.width}x${fit.crop.height}x${stretch.frames}`,
+    notes: notesOn(info, stretch),
+  };
+}
+
+function wrongKind(info: MediaInfo, kind: "clip" | "still"): { reason: string; cure: string } | undefined {
+  if (kind === "clip" && info.isImage) {
+    return {
+      reason: "it is a still picture with the ending of a clip",
+      cure: `rename it to end in .${stillEnding(info)}`,
+    };
+  }
+  if (kind === "still" && !info.isImage) {
+    return { reason: "it is a video with the ending of a picture", cure: "rename it to end in .mp4" };
+  }
+  return undefined;
+}
+
+function stillEnding(info: MediaInfo): string {
+  return info.container.startsWith("jpeg") ? "jpg" : info.container.replace("_pipe", "");
+}
+
+function unreadable(info: MediaInfo): { reason: string; cure: string } | undefined {
+  if (info.hdr) {
+    return {
+      reason: "it is marked as HDR (PQ or HLG), which needs tone mapping",
+      cure: "convert it to SDR (BT.709) first",
+    };
+  }
+  const { duration, statedDuration } = info;
+  if (duration < statedDuration * CUT_OFF.share && statedDuration - duration > CUT_OFF.seconds) {
+    return {
+      reason: `it is cut off: ${duration.toFixed(2)} of ${statedDuration.toFixed(2)} s are there`,
+      cure: "replace it with a whole copy, or re-encode it to keep the part that is there",
+    };
+  }
+  return undefined;
+}
+
+function tooShort(info: MediaInfo, settings: PlanSettings): { reason: string; cure: string } {
+  const least = Math.min(settings.numFrames, MIN_CLIP_FRAMES);
+  const has = `${info.frameTimes?.length ?? 0} frames in ${info.duration.toFixed(3)} s`;
+  return {
+    reason: `it is too short: ${has}, at least ${least} at ${settings.fps} fps are needed`,
+    cure: "use a longer clip, or save a frame of it as a picture",
+  };
+}
+
+function notesOn(info: MediaInfo, stretch: Stretch): string[] {
+  return [
+    ...(info.interlaced ? ["it is interlaced; its fields are merged"] : []),
+    ...(info.hasAlpha && info.isImage ? ["its transparent parts become black"] : []),
+    ...(info.numVideoStreams > 1
+      ? [`it has ${info.numVideoStreams} video streams; number ${info.streamIndex} is used`]
+      : []),
+    ...timingNotes(info.frameTimes ?? [], stretch),
+  ];
+}

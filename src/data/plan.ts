@@ -1,0 +1,146 @@
+/**
+ * From sources to decisions: every file is scanned, probed and planned, a few at a time, before anything is encoded.
+ */
+
+import { DataError, sha256File } from "../base/mod.ts";
+import type { DataConfig } from "../config/mod.ts";
+import type { Emit } from "../events/mod.ts";
+import { FileProblem, findPrograms, type MediaInfo, probe, quoteName } from "../media/mod.ts";
+import { listBuckets } from "./bucket.ts";
+import { type Plan, planItem, type PlanSettings } from "./item.ts";
+import { type FoundFile, type RejectedFile, scanSources } from "./scan.ts";
+
+/** What the model asks of pictures. */
+export interface DataGeometry {
+  /** Both sides are multiples of this: 32 for TI2V-5B. */
+  readonly spatialDivisor: number;
+  /** Pixel frames for each latent frame after the first: 4. */
+  readonly temporalStride: number;
+  /** Frames per second that the model was trained at; taken when `data.fps` is "auto". */
+  readonly fps: number;
+}
+
+/** A file that will be used, and how. */
+export interface PlannedFile {
+  readonly file: FoundFile;
+  readonly info: MediaInfo;
+  readonly plan: Extract<Plan, { status: "used" }>;
+  /** SHA-256 of its bytes. */
+  readonly content: string;
+  /** Size and time of change when it was read, to notice changes. */
+  readonly stamp: string;
+}
+
+/** The decisions over all files of the sources. */
+export interface DataPlan {
+  readonly used: readonly PlannedFile[];
+  readonly rejected: readonly RejectedFile[];
+  readonly settings: PlanSettings;
+  readonly numIgnored: number;
+}
+
+/** Options of {@linkcode planDataset}. */
+export interface PlanOptions {
+  readonly geometry: DataGeometry;
+  readonly emit?: Emit | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Files that are probed at the same time. */
+const AT_ONCE = 2;
+
+/**
+ * Decides over every file; nothing is decoded and no weights are needed. Rejections are told by `file` events.
+ * @throws {DataError} if a source does not exist, or at the first bad file where `onBadFile` is "stop"
+ * @throws {ConfigError} if no bucket fits; {SetupError} if ffmpeg is missing
+ */
+export async function planDataset(config: DataConfig, options: PlanOptions): Promise<DataPlan> {
+  const { emit } = options;
+  const settings = planSettings(config, options.geometry);
+  await findPrograms();
+  const scan = scanSources(config.sources, { triggerWord: config.triggerWord });
+  const rejections = new Rejections(config.onBadFile, emit);
+  scan.rejected.forEach((file) => rejections.add(file));
+  const results: (PlannedFile | RejectedFile)[] = [];
+  let next = 0;
+  let done = 0;
+  emit?.({ type: "stage", stage: "probing", done, total: scan.found.length });
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < scan.found.length; index = next++) {
+      options.signal?.throwIfAborted();
+      const file = scan.found[index];
+      if (file === undefined) return;
+      results[index] = await planFile(file, { settings, signal: options.signal });
+      emit?.({ type: "stage", stage: "probing", done: ++done, total: scan.found.length, item: file.path });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  const used: PlannedFile[] = [];
+  for (const result of results) {
+    if ("reason" in result) rejections.add(result);
+    else used.push(result);
+  }
+  return { used, rejected: rejections.list, settings, numIgnored: scan.numIgnored };
+}
+
+/** The settings that decide over files. @throws {ConfigError} if no bucket fits */
+export function planSettings(config: DataConfig, geometry: DataGeometry): PlanSettings {
+  const { resolution, maxAspect, numFrames } = config;
+  const shape = { resolution, maxAspect, divisor: geometry.spatialDivisor };
+  const fps = config.fps === "auto" ? geometry.fps : config.fps;
+  return { ...shape, buckets: listBuckets(shape), numFrames, fps, temporalStride: geometry.temporalStride };
+}
+
+async function planFile(
+  file: FoundFile,
+  { settings, signal }: { settings: PlanSettings; signal: AbortSignal | undefined },
+): Promise<PlannedFile | RejectedFile> {
+  try {
+    const stamp = stampOf(file.path);
+    const info = await probe(file.path, { signal });
+    const plan = planItem(info, { kind: file.kind, settings });
+    if (plan.status === "rejected") return { path: file.path, reason: plan.reason, cure: plan.cure };
+    return { file, info, plan, content: sha256File(file.path), stamp };
+  } catch (error) {
+    return rejectionOf(file.path, error);
+  }
+}
+
+/** Size and time of change of a file. @throws errors of the system */
+export function stampOf(path: string): string {
+  const { size, mtime } = Deno.statSync(path);
+  return `${size}:${mtime?.getTime() ?? 0}`;
+}
+
+/** What a failure says about a file. @throws the error itself if it is not about the file */
+export function rejectionOf(path: string, error: unknown): RejectedFile {
+  if (error instanceof FileProblem) return { path, reason: error.fact, cure: error.cure };
+  if (error instanceof Deno.errors.NotFound) return { path, reason: "it has vanished since the folder was listed" };
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return { path, reason: "there is no permission to read it", cure: "make it readable" };
+  }
+  throw error;
+}
+
+/** Collects files that are left out; tells each, and stops at the first where the config says so. */
+export class Rejections {
+  readonly list: RejectedFile[] = [];
+  readonly #stop: boolean;
+  readonly #emit: Emit | undefined;
+
+  constructor(onBadFile: DataConfig["onBadFile"], emit: Emit | undefined) {
+    this.#stop = onBadFile === "stop";
+    this.#emit = emit;
+  }
+
+  /** @throws {DataError} if bad files are to stop the run */
+  add(file: RejectedFile): void {
+    this.list.push(file);
+    const cure = file.cure === undefined ? {} : { cure: file.cure };
+    this.#emit?.({ type: "file", path: file.path, status: "rejected", reason: file.reason, ...cure });
+    if (!this.#stop) return;
+    throw new DataError(`Cannot use ${quoteName(file.path)}: ${file.reason}`, {
+      cure: `${file.cure === undefined ? "" : `${file.cure}; or `}set data.onBadFile to "skip"`,
+    });
+  }
+}

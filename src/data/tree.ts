@@ -1,0 +1,73 @@
+/** All files below a folder. Links are followed once; loops, dead links and unreadable folders are reported. */
+
+import { join } from "node:path";
+import { errorCode, messageOf } from "../base/mod.ts";
+
+/** A file below a folder. */
+export interface TreeFile {
+  readonly path: string;
+  /** Why it cannot be opened as a file; absent for regular files and links to them. */
+  readonly problem?: { readonly reason: string; readonly cure?: string };
+}
+
+/** What was found below a folder. */
+export interface Tree {
+  readonly files: readonly TreeFile[];
+  /** Folders that could not be read, or were read under another name already. */
+  readonly problems: readonly { readonly path: string; readonly reason: string; readonly cure?: string }[];
+}
+
+/** Lists a folder and, unless told otherwise, all below it. Names that begin with a dot are passed over. */
+export function listTree(root: string, { recursive = true }: { recursive?: boolean } = {}): Tree {
+  const files: TreeFile[] = [];
+  const problems: Tree["problems"][number][] = [];
+  const visited = new Set<string>();
+  const folders = [root];
+  const links: string[] = []; // read after the real folders, so that those keep their own names
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop() ?? links.shift()) {
+    try {
+      const real = Deno.realPathSync(folder);
+      if (visited.has(real)) {
+        problems.push({ path: folder, reason: "it is a link to a folder that is read already" });
+        continue;
+      }
+      visited.add(real);
+      for (const entry of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)) {
+        if (entry.name.startsWith(".")) continue;
+        const path = join(folder, entry.name);
+        const kind = kindOf(path, entry);
+        if (kind === "folder") {
+          if (recursive) (entry.isSymlink ? links : folders).push(path);
+        } else files.push(kind === "file" ? { path } : { path, problem: kind });
+      }
+    } catch (error) {
+      const denied = error instanceof Deno.errors.PermissionDenied;
+      problems.push({
+        path: folder,
+        reason: denied ? "there is no permission to read the folder" : `the folder cannot be read: ${messageOf(error)}`,
+        ...(denied ? { cure: "make it readable" } : {}),
+      });
+    }
+  }
+  return { files, problems };
+}
+
+function kindOf(path: string, entry: Deno.DirEntry): "file" | "folder" | NonNullable<TreeFile["problem"]> {
+  if (entry.isDirectory) return "folder";
+  if (entry.isFile && !entry.name.includes("\ufffd")) return "file";
+  try {
+    const info = Deno.statSync(path);
+    if (info.isDirectory) return "folder";
+    if (info.isFile) return "file";
+    return { reason: "it is not a regular file (a pipe, socket or device)", cure: "remove it" };
+  } catch (error) {
+    if (entry.isSymlink) {
+      const loop = errorCode(error) === "ELOOP";
+      return {
+        reason: loop ? "it is a link that leads to itself" : "it is a link to nothing",
+        cure: "remove the link",
+      };
+    }
+    return { reason: "its name is not valid UTF-8", cure: "rename it" };
+  }
+}

@@ -1,0 +1,13 @@
+/** Clips and pictures in, clips and pictures out, by way of the ffmpeg and ffprobe programs. */
+
+export { coverCrop, type Crop, type Size } from "./crop.ts";
+export { type Frames, readFrames, type ReadOptions } from "./frames.ts";
+export { type Orientation } from "./picture.ts";
+export { encodePng, writePng } from "./png.ts";
+export { MAX_PIXELS, type MediaInfo } from "./info.ts";
+export { probe, type ProbeOptions } from "./probe.ts";
+export { FileProblem, quoteName } from "./problem.ts";
+export { findPrograms, type Programs } from "./process.ts";
+export { contactSheet, type Picture, type SheetOptions, type SheetRow } from "./sheet.ts";
+export { chooseFrames, countFrames, TIME_SLACK } from "./times.ts";
+export { writeVideo, type WriteVideoOptions } from "./video_out.ts";

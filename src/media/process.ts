@@ -1,0 +1,272 @@
+/**
+ * The `ffmpeg` and `ffprobe` programs as child processes: found and checked once, called with argument lists (never a
+ * shell), limited in time, and killed whenever the caller fails or gives up.
+ */
+
+import { resolve } from "node:path";
+import { DataError, messageOf, SetupError } from "../base/mod.ts";
+
+/** Which of the two programs. */
+export type ProgramName = "ffmpeg" | "ffprobe";
+
+/** The programs that were found, with the version that both report at least. */
+export interface Programs {
+  readonly ffmpeg: string;
+  readonly ffprobe: string;
+  /** As printed, such as `5.1.9-0+deb12u1`. */
+  readonly version: string;
+  /** Major and minor number; a build from the development branch counts as the newest. */
+  readonly release: readonly [major: number, minor: number];
+}
+
+const LEAST_MAJOR = 5;
+const CURE = "install it with `apt-get install ffmpeg` (macOS: `brew install ffmpeg`), or name the program in ";
+const MAX_STDERR_LINES = 200;
+const GRACE_MS = 500;
+
+let found: { key: string; programs: Promise<Programs> } | undefined;
+
+/**
+ * Finds ffmpeg and ffprobe in `WANTUNE_FFMPEG` and `WANTUNE_FFPROBE`, else on the PATH. The answer is kept for as long
+ * as these variables stay the same.
+ * @throws {SetupError} if one is missing, cannot be started or is older than version 5
+ */
+export function findPrograms(): Promise<Programs> {
+  const ffmpeg = Deno.env.get("WANTUNE_FFMPEG") || "ffmpeg";
+  const ffprobe = Deno.env.get("WANTUNE_FFPROBE") || "ffprobe";
+  const key = JSON.stringify([ffmpeg, ffprobe, Deno.env.get("PATH")]);
+  if (found?.key === key) return found.programs;
+  const programs = checkPrograms(ffmpeg, ffprobe);
+  found = { key, programs };
+  programs.catch(() => {
+    if (found?.key === key) found = undefined; // look again once it is installed
+  });
+  return programs;
+}
+
+async function checkPrograms(ffmpeg: string, ffprobe: string): Promise<Programs> {
+  const [first, second] = await Promise.all([versionOf("ffmpeg", ffmpeg), versionOf("ffprobe", ffprobe)]);
+  const older = first.release[0] <= second.release[0] ? first : second;
+  return { ffmpeg, ffprobe, version: first.version, release: older.release };
+}
+
+async function versionOf(name: ProgramName, program: string): Promise<Pick<Programs, "version" | "release">> {
+  const variable = `WANTUNE_${name.toUpperCase()}`;
+  const own = Deno.env.get(variable);
+  let output: Deno.CommandOutput;
+  try {
+    const command = new Deno.Command(program, { args: ["-version"], stdin: "null", stdout: "piped", stderr: "null" });
+    output = await command.output();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      const where = own ? `${variable} names "${own}", which does not exist` : `${name} is not on the PATH`;
+      throw new SetupError(`Cannot read video: ${where}`, { cure: `${CURE}${variable}`, cause: error });
+    }
+    throw new SetupError(`Cannot read video: "${program}" cannot be started: ${messageOf(error)}`, {
+      cure: `${CURE}${variable}`,
+      cause: error,
+    });
+  }
+  const version = /^ff(?:mpeg|probe) version (\S+)/.exec(new TextDecoder().decode(output.stdout))?.[1];
+  if (version === undefined || !output.success) {
+    throw new SetupError(`Cannot read video: "${program}" is not ${name} (its -version says something else)`, {
+      cure: `${CURE}${variable}`,
+    });
+  }
+  const numbers = /^n?(\d+)\.(\d+)/.exec(version);
+  const release: [number, number] = numbers ? [Number(numbers[1]), Number(numbers[2])] : [Infinity, 0];
+  if (release[0] < LEAST_MAJOR) {
+    throw new SetupError(`Cannot read video: ${name} is version ${version}, ${LEAST_MAJOR} or newer is needed`, {
+      cure: `${CURE}${variable}`,
+    });
+  }
+  return { version, release };
+}
+
+/** A path as ffmpeg takes it without reading options, protocols or options of protocols into it. */
+export function fileUrl(path: string): string {
+  return `file:${resolve(path)}`;
+}
+
+/** How a child is limited. */
+export interface ChildOptions {
+  /** Bytes for its standard input. */
+  readonly stdin?: Uint8Array | undefined;
+  /** The child is killed when it neither reads, writes nor ends for this long. */
+  readonly idleSeconds?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with each line of standard error as it comes. */
+  readonly onLine?: ((line: string) => void) | undefined;
+}
+
+/** What a finished child left. */
+export interface ChildResult {
+  readonly code: number;
+  /** The last lines of standard error. */
+  readonly lines: readonly string[];
+}
+
+/**
+ * A running ffmpeg or ffprobe. Always disposed of with `await using`: that kills it if it still runs and waits until it
+ * is gone.
+ */
+export class Child implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #lines: string[] = [];
+  readonly #settled: Promise<unknown>;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  readonly #options: ChildOptions;
+  readonly #abort: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #running = true;
+  #late = false;
+
+  private constructor(process: Deno.ChildProcess, options: ChildOptions) {
+    this.#process = process;
+    this.#options = options;
+    this.#reader = process.stdout.getReader();
+    this.#abort = () => this.kill();
+    options.signal?.addEventListener("abort", this.#abort, { once: true });
+    if (options.signal?.aborted) this.kill();
+    this.#touch();
+    this.#settled = Promise.allSettled([this.#readLines(), this.#feed()]);
+  }
+
+  /** Starts a program. @throws {SetupError} if it is missing */
+  static async start(name: ProgramName, args: readonly string[], options: ChildOptions = {}): Promise<Child> {
+    const programs = await findPrograms();
+    options.signal?.throwIfAborted();
+    const process = new Deno.Command(programs[name], {
+      args: [...args],
+      stdin: options.stdin === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+      env: { AV_LOG_FORCE_NOCOLOR: "1" },
+    }).spawn();
+    return new Child(process, options);
+  }
+
+  /** The next bytes of standard output; undefined at its end. */
+  async read(): Promise<Uint8Array | undefined> {
+    const { value, done } = await this.#reader.read();
+    this.#touch();
+    return done ? undefined : value;
+  }
+
+  /**
+   * Waits for the end.
+   * @throws {DataError} if it was killed for being idle; the signal's reason if that was raised
+   */
+  async result(): Promise<ChildResult> {
+    const [{ code }] = await Promise.all([this.#process.status, this.#settled]);
+    this.#running = false;
+    this.#stopWatching();
+    this.#options.signal?.throwIfAborted();
+    if (this.#late) {
+      throw new DataError(`it did not answer for ${this.#options.idleSeconds} s`, {
+        cure: "check that the file and its disk can be read",
+      });
+    }
+    return { code, lines: this.#lines };
+  }
+
+  /** Ends the process at once; harmless when it has ended. */
+  kill(): void {
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // it has ended by itself
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopWatching();
+    if (this.#running) this.kill();
+    await this.#reader.cancel().catch(() => {});
+    await Promise.allSettled([this.#process.status, this.#settled]);
+  }
+
+  #touch(): void {
+    clearTimeout(this.#timer);
+    const { idleSeconds } = this.#options;
+    if (idleSeconds === undefined || !this.#running) return;
+    const giveUp = (): void => {
+      this.#late = true;
+      this.kill();
+    };
+    // a long native call of ours may have held up this timer and the child's output alike: look once more
+    this.#timer = setTimeout(() => this.#timer = setTimeout(giveUp, GRACE_MS), idleSeconds * 1000);
+  }
+
+  #stopWatching(): void {
+    clearTimeout(this.#timer);
+    this.#options.signal?.removeEventListener("abort", this.#abort);
+  }
+
+  async #readLines(): Promise<void> {
+    let rest = "";
+    for await (const text of this.#process.stderr.pipeThrough(new TextDecoderStream())) {
+      this.#touch();
+      const parts = (rest + text).split(/[\r\n]+/);
+      rest = parts.pop() ?? "";
+      for (const line of parts) this.#keep(line);
+    }
+    this.#keep(rest);
+  }
+
+  #keep(line: string): void {
+    if (line.trim() === "") return;
+    this.#options.onLine?.(line);
+    this.#lines.push(line);
+    if (this.#lines.length > MAX_STDERR_LINES) this.#lines.shift();
+  }
+
+  async #feed(): Promise<void> {
+    const { stdin } = this.#options;
+    if (stdin === undefined) return;
+    const writer = this.#process.stdin.getWriter();
+    const PIECE = 1 << 20;
+    try {
+      for (let at = 0; at < stdin.length; at += PIECE) {
+        await writer.write(stdin.subarray(at, at + PIECE));
+        this.#touch();
+      }
+    } catch {
+      // it ended without reading everything; its exit code and its words say whether that is wrong
+    } finally {
+      await writer.close().catch(() => {});
+    }
+  }
+}
+
+/** Runs a program to its end and collects its standard output. @throws as {@linkcode Child.result} */
+export async function runProgram(
+  name: ProgramName,
+  args: readonly string[],
+  options: ChildOptions = {},
+): Promise<ChildResult & { readonly stdout: Uint8Array }> {
+  await using child = await Child.start(name, args, options);
+  const pieces: Uint8Array[] = [];
+  for (let piece = await child.read(); piece !== undefined; piece = await child.read()) pieces.push(piece);
+  const result = await child.result();
+  const stdout = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    stdout.set(piece, at);
+    at += piece.length;
+  }
+  return { ...result, stdout };
+}
+
+/** The last line that says what went wrong, without ffmpeg's addresses, level marks and file name. */
+export function lastUsefulLine(lines: readonly string[]): string {
+  const marked = lines.filter((line) => /\[(error|fatal|panic)\]/.test(line));
+  const line = (marked.length > 0 ? marked : lines).at(-1) ?? "no message";
+  return cleanLine(line);
+}
+
+/** One line of ffmpeg without addresses, level marks and file name. */
+export function cleanLine(line: string): string {
+  return line.replaceAll(/\[[^\]]* @ 0x[0-9a-f]+\]\s*/g, "").replaceAll(/\[(info|warning|error|fatal|panic)\]\s*/g, "")
+    .replace(/^(file:|pipe:).*: (?=[A-Z])/, "").trim();
+}

@@ -1,0 +1,99 @@
+/** Timestamps: ticks of a container as seconds, and the rule by which frames are chosen for another frame rate. */
+
+/** An exact ratio of two integers. */
+export interface Ratio {
+  readonly num: number;
+  readonly den: number;
+}
+
+/** Slack in seconds when a frame's time is compared with an output time. */
+export const TIME_SLACK = 1e-6;
+/** Ticks at least this long (seconds) round the times of usual frame rates visibly: Matroska and WebM have 1 ms. */
+const COARSE_TICK = 1e-4;
+
+/** Reads `30000/1001` or `16:9`. Undefined for anything without a positive value, such as `0/0`. */
+export function parseRatio(text: string | undefined, separator: "/" | ":"): Ratio | undefined {
+  const [num, den] = (text ?? "").split(separator).map(Number);
+  if (num === undefined || den === undefined || !(num > 0) || !(den > 0)) return undefined;
+  return { num, den };
+}
+
+/** The value of a ratio. */
+export function toNumber({ num, den }: Ratio): number {
+  return num / den;
+}
+
+/**
+ * Puts a time that a coarse tick has rounded back onto the grid of the stated frame rate. A file with whole milliseconds
+ * says 0.042 for the second frame at 24 fps; taken literally, that frame would come too late for 1/24 s. Times further
+ * from the grid than one tick, and all times of fine ticks, are left alone.
+ * @param seconds time from the first frame
+ */
+export function snapTime(seconds: number, options: { tick: number; rate: Ratio | undefined }): number {
+  const { tick, rate } = options;
+  if (rate === undefined || tick < COARSE_TICK || rate.den / rate.num < 3 * tick) return seconds;
+  const onGrid = Math.round(seconds * rate.num / rate.den) * rate.den / rate.num;
+  return Math.abs(onGrid - seconds) <= tick * 1.001 ? onGrid : seconds;
+}
+
+/**
+ * Times of the frames of a stream from ffprobe's list of packets, one `pts,duration,flags` a line, in decoding order.
+ * Packets that the container hides (flag D) are left out. Where a time is missing, frames are spaced by the average rate.
+ * The last frame lasts as long as its packet says, else to the stated duration, else one average interval.
+ * @returns seconds from the first frame, ascending; the end of the last frame, likewise; the first frame's own time
+ */
+export function frameTimesOf(
+  packets: string,
+  options: { rate: Ratio | undefined; statedRate: Ratio | undefined; tick: number; statedDuration?: number },
+): { times: readonly number[]; end: number; first: number } {
+  const shown: { pts: number; duration: number }[] = [];
+  for (const line of packets.split("\n")) {
+    const [pts, duration, flags] = line.split(",");
+    if (pts === undefined || flags === undefined || flags.includes("D")) continue;
+    shown.push({ pts: Number(pts), duration: Number(duration) });
+  }
+  const interval = options.rate === undefined ? 1 / 25 : options.rate.den / options.rate.num;
+  if (shown.some(({ pts }) => Number.isNaN(pts)) || options.tick === 0) {
+    return { times: shown.map((_, index) => index * interval), end: shown.length * interval, first: 0 };
+  }
+  shown.sort((a, b) => a.pts - b.pts);
+  const first = shown[0]?.pts ?? 0;
+  const snap = { tick: options.tick, rate: options.statedRate };
+  const times = shown.map(({ pts }) => snapTime((pts - first) * options.tick, snap));
+  const last = shown.at(-1);
+  const lastTime = times.at(-1) ?? 0;
+  const stated = (options.statedDuration ?? 0) - lastTime; // the last frame may have no duration of its own
+  const hold = last !== undefined && last.duration > 0
+    ? last.duration * options.tick
+    : stated > 0 && stated < 2 * interval
+    ? stated
+    : interval;
+  return { times, end: snapTime(lastTime + hold, snap), first: first * options.tick };
+}
+
+/**
+ * The source frame for each output frame: output frame k is the last source frame whose time is at most
+ * `start + k / fps` (plus {@linkcode TIME_SLACK}); before the first frame it is the first.
+ * @param times seconds from the first frame, ascending
+ * @returns indices into `times`
+ */
+export function chooseFrames(
+  times: readonly number[],
+  options: { fps: number; numFrames: number; start?: number },
+): number[] {
+  const { fps, numFrames, start = 0 } = options;
+  const chosen: number[] = [];
+  let source = 0;
+  for (let k = 0; k < numFrames; k++) {
+    const wanted = start + k / fps + TIME_SLACK;
+    while (source + 1 < times.length && (times[source + 1] ?? Infinity) <= wanted) source++;
+    chosen.push(source);
+  }
+  return chosen;
+}
+
+/** How many output frames begin before a video of `duration` seconds ends, counted from `start`. */
+export function countFrames(duration: number, options: { fps: number; start?: number }): number {
+  const length = duration - (options.start ?? 0);
+  return Math.max(0, Math.ceil(length * options.fps - TIME_SLACK * options.fps));
+}
