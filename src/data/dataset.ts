@@ -81,7 +81,7 @@ export class Dataset {
     try {
       const { latents, text } = tidy(() => ({
         latents: cat(items.map(({ latentsKey }) => this.#cache.read("latents", latentsKey)), 0),
-        text: captions.map((caption) => this.#cache.read("text", this.#textKey(caption))),
+        text: captions.map((caption) => this.text(caption)),
       }));
       return { latents, text, captions, items, epoch };
     } catch (error) {
@@ -96,10 +96,22 @@ export class Dataset {
     }
   }
 
+  /**
+   * The embeddings [n, D] of a caption or of a prompt that the dataset was prepared with, as the caller's own.
+   * @throws {RangeError} for any other text
+   */
+  text(caption: string): Tensor {
+    return this.#cache.read("text", this.#textKey(caption));
+  }
+
   #textKey(caption: string): CacheKey {
     const key = this.#textKeys.get(caption);
     if (key !== undefined) return key;
-    throw new RangeError("captionDropout needs a dataset that was prepared with data.captionDropout above 0");
+    throw new RangeError(
+      caption === ""
+        ? "captionDropout needs a dataset that was prepared with data.captionDropout above 0"
+        : `the dataset was not prepared with the text ${JSON.stringify(caption)}`,
+    );
   }
 
   #orderFor({ batchSize, seed }: BatchOptions): BatchOrder {

@@ -16,6 +16,8 @@ import type { RejectedFile } from "./scan.ts";
 /** What {@linkcode prepareDataset} needs besides the config. */
 export interface PrepareOptions extends Encoders {
   readonly geometry: DataGeometry;
+  /** Texts that are encoded besides the captions, such as the prompts of samples. */
+  readonly prompts?: readonly string[] | undefined;
   /** Default: `data.cacheDir`, where "auto" is the user's cache folder. */
   readonly cacheDir?: string | undefined;
   readonly emit?: Emit | undefined;
@@ -94,7 +96,7 @@ async function encodeCaptions(
   used: readonly PlannedFile[],
   { config, cache, options }: { config: DataConfig; cache: TensorCache; options: PrepareOptions },
 ): Promise<Map<string, CacheKey>> {
-  const captions = new Set(used.map(({ file }) => file.caption));
+  const captions = new Set([...used.map(({ file }) => file.caption), ...options.prompts ?? []]);
   if (config.captionDropout > 0 && used.length > 0) captions.add("");
   const keys = new Map<string, CacheKey>();
   for (const caption of captions) {
