@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { WeightsError } from "../../src/base/mod.ts";
 import { type Header, headerLength, LENGTH_BYTES, MAX_HEADER_BYTES, parseHeader } from "../../src/weights/header.ts";
-import { goldenDir } from "../support/paths.ts";
+import { ownGoldenDir } from "../support/paths.ts";
 import { entry, fileBytes } from "./hostile.ts";
 
 /** What a reader does with a file that lies in memory. */
@@ -49,7 +49,7 @@ Deno.test("parseHeader() gives absolute offsets, shapes, our type names and the 
 });
 
 Deno.test("parseHeader() reads the header of a golden file", () => {
-  const bytes = new Uint8Array(readFileSync(`${goldenDir()}/cases/lora_ti2v/comfy_ab_alpha.safetensors`));
+  const bytes = new Uint8Array(readFileSync(`${ownGoldenDir()}/cases/lora_ti2v/comfy_ab_alpha.safetensors`));
   const { entries } = parse(bytes);
   assert.equal(entries.size, 90);
   assert.deepEqual(entries.get("diffusion_model.blocks.0.cross_attn.k.lora_A.weight")?.shape, [4, 48]);

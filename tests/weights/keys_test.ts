@@ -7,13 +7,13 @@ import {
   originalToDiffusers,
   stripPrefix,
 } from "../../src/weights/keys.ts";
-import { goldenDir } from "../support/paths.ts";
+import { ownGoldenDir } from "../support/paths.ts";
 
-const cases = readdirSync(`${goldenDir()}/cases`).filter((name) => /^original_(ti2v|t2v|i2v)/.test(name));
+const cases = readdirSync(`${ownGoldenDir()}/cases`).filter((name) => /^original_(ti2v|t2v|i2v)/.test(name));
 
 /** diffusers name → original name of every parameter, from every `key_map*.json` of a case. */
 function keyMaps(id: string): [string, string][] {
-  const folder = `${goldenDir()}/cases/${id}`;
+  const folder = `${ownGoldenDir()}/cases/${id}`;
   const files = readdirSync(folder).filter((name) => /^key_map.*\.json$/.test(name));
   return files.flatMap((file) => Object.entries<string>(JSON.parse(readFileSync(`${folder}/${file}`, "utf8"))));
 }

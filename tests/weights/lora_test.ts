@@ -13,7 +13,7 @@ import {
   saveDiffusersLora,
   saveSafetensors,
 } from "../../src/weights/mod.ts";
-import { goldenDir } from "../support/paths.ts";
+import { ownGoldenDir } from "../support/paths.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
@@ -30,7 +30,7 @@ const FORMS = [
 ];
 
 function fileOf(id: string, form: string): string {
-  return join(goldenDir(), "cases", id, `${form}.safetensors`);
+  return join(ownGoldenDir(), "cases", id, `${form}.safetensors`);
 }
 
 /** What a module adds to its weight, [out, in]. */
@@ -39,8 +39,8 @@ function delta(lora: LoraFile, module: string): Tensor {
   return up.matmul(down).mul(alpha / down.size(0));
 }
 
-for (const id of CASES.filter((id) => existsSync(join(goldenDir(), "cases", id)))) {
-  const { lora } = JSON.parse(readFileSync(join(goldenDir(), "cases", id, "case.json"), "utf8"));
+for (const id of CASES.filter((id) => existsSync(join(ownGoldenDir(), "cases", id)))) {
+  const { lora } = JSON.parse(readFileSync(join(ownGoldenDir(), "cases", id, "case.json"), "utf8"));
   for (const form of FORMS) {
     Deno.test(`${id}: the ${form} form says the same as diffusers' own`, () => {
       leakFree(() => {
@@ -65,10 +65,10 @@ for (const id of CASES.filter((id) => existsSync(join(goldenDir(), "cases", id))
   }
 
   Deno.test(`${id}: base weight and delta give the golden merged weight`, () => {
-    const { checkpoint, component } = JSON.parse(readFileSync(join(goldenDir(), "cases", id, "case.json"), "utf8"));
+    const { checkpoint, component } = JSON.parse(readFileSync(join(ownGoldenDir(), "cases", id, "case.json"), "utf8"));
     leakFree(() => {
       using merged = SafetensorsFile.open(fileOf(id, "merged"));
-      using base = openWeights(join(goldenDir(), checkpoint, component));
+      using base = openWeights(join(ownGoldenDir(), checkpoint, component));
       using adapters = readLoraFile(fileOf(id, "musubi"));
       assert.equal(adapters.modules.size, merged.entries.size);
       for (const module of adapters.modules.keys()) {

@@ -5,14 +5,14 @@ import fc from "fast-check";
 import { WeightsError } from "../../src/base/mod.ts";
 import { fromBytes, liveHandles } from "../../src/torch/mod.ts";
 import { SafetensorsFile, saveSafetensors } from "../../src/weights/mod.ts";
-import { goldenDir } from "../support/paths.ts";
+import { ownGoldenDir } from "../support/paths.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 import { entry, fileBytes } from "./hostile.ts";
 
 await useTorch();
 
-const GOLDEN = join(goldenDir(), "checkpoints/ti2v_5b/transformer/diffusion_pytorch_model.safetensors");
+const GOLDEN = join(ownGoldenDir(), "checkpoints/ti2v_5b/transformer/diffusion_pytorch_model.safetensors");
 const KEY = "blocks.0.attn1.to_q.weight";
 
 /** The bytes that an entry claims, straight from the file. */

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { WeightsError } from "../../src/base/mod.ts";
 import { full } from "../../src/torch/mod.ts";
 import { openWeights, SafetensorsFile, saveSafetensors } from "../../src/weights/mod.ts";
-import { goldenDir } from "../support/paths.ts";
+import { ownGoldenDir } from "../support/paths.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
 await useTorch();
 
-const SINGLE = join(goldenDir(), "checkpoints/ti2v_5b/transformer");
-const SHARDED = join(goldenDir(), "checkpoints/t2v_a14b/transformer");
+const SINGLE = join(ownGoldenDir(), "checkpoints/ti2v_5b/transformer");
+const SHARDED = join(ownGoldenDir(), "checkpoints/t2v_a14b/transformer");
 
 /** Writes one shard per list of names, each tensor filled with its shard's number, and returns the weight map. */
 function writeShards(folder: string, shards: readonly (readonly string[])[]): Record<string, string> {

@@ -6,7 +6,7 @@ import { DiskError } from "../../src/base/mod.ts";
 import { fromBytes, Generator, randn, type Tensor, tensor, zeros } from "../../src/torch/mod.ts";
 import { SafetensorsFile, saveSafetensors } from "../../src/weights/mod.ts";
 import { FORMAT_DTYPES } from "../../src/weights/dtypes.ts";
-import { goldenDir } from "../support/paths.ts";
+import { ownGoldenDir } from "../support/paths.ts";
 import { withFolder, withSmallDisk } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
@@ -29,7 +29,7 @@ const GOLDEN_FILES = [
 for (const name of GOLDEN_FILES) {
   Deno.test(`a file of the reference library is written again byte for byte: ${name}`, () =>
     withFolder((folder) => {
-      const source = join(goldenDir(), name);
+      const source = join(ownGoldenDir(), name);
       const copy = join(folder, "copy.safetensors");
       leakFree(() => {
         using file = SafetensorsFile.open(source);
