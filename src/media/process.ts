@@ -45,7 +45,9 @@ export function findPrograms(): Promise<Programs> {
 }
 
 async function checkPrograms(ffmpeg: string, ffprobe: string): Promise<Programs> {
-  const [first, second] = await Promise.all([versionOf("ffmpeg", ffmpeg), versionOf("ffprobe", ffprobe)]);
+  const both = [versionOf("ffmpeg", ffmpeg), versionOf("ffprobe", ffprobe)] as const;
+  await Promise.allSettled(both); // so that neither still runs when the other fails
+  const [first, second] = await Promise.all(both);
   const older = first.release[0] <= second.release[0] ? first : second;
   return { ffmpeg, ffprobe, version: first.version, release: older.release };
 }
@@ -119,6 +121,7 @@ export class Child implements AsyncDisposable {
   readonly #abort: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running = true;
+  #watching = true;
   #late = false;
 
   private constructor(process: Deno.ChildProcess, options: ChildOptions) {
@@ -189,7 +192,7 @@ export class Child implements AsyncDisposable {
   #touch(): void {
     clearTimeout(this.#timer);
     const { idleSeconds } = this.#options;
-    if (idleSeconds === undefined || !this.#running) return;
+    if (idleSeconds === undefined || !this.#watching) return;
     const giveUp = (): void => {
       this.#late = true;
       this.kill();
@@ -199,6 +202,7 @@ export class Child implements AsyncDisposable {
   }
 
   #stopWatching(): void {
+    this.#watching = false;
     clearTimeout(this.#timer);
     this.#options.signal?.removeEventListener("abort", this.#abort);
   }
