@@ -32,7 +32,7 @@ export const configSchema = z.strictObject({
   save: saveSchema.prefault({}),
 }).meta({ title: "wantune run config" });
 
-type Frozen<T> = T extends (infer I)[] ? readonly Frozen<I>[]
+type Frozen<T> = T extends readonly unknown[] ? { readonly [K in keyof T]: Frozen<T[K]> }
   : T extends object ? { readonly [K in keyof T]: Frozen<T[K]> }
   : T;
 

@@ -24,16 +24,26 @@ export async function shimFor(
   libtorch: string,
   options: { minor: string; force?: boolean; say?: (line: string) => void },
 ): Promise<string> {
-  const prebuilt = assetPath(`dist/shims/libwantune-${options.minor}.so`);
-  if (prebuilt !== undefined && !options.force) return unpack(prebuilt);
-  const sources = sourceFiles();
-  const hash = createHash("sha256").update(JSON.stringify([options.minor, FLAGS, LINK]));
-  for (const path of sources) hash.update(path.slice(path.lastIndexOf("/"))).update(readFileSync(path));
-  const target = join(shimCacheFolder(), `${options.minor}-${hash.digest("hex").slice(0, 16)}`, NAME);
-  if (existsSync(target) && !options.force) return target;
+  const there = options.force ? undefined : findShim(options.minor);
+  if (there !== undefined) return there;
+  const target = compiledPath(options.minor);
   options.say?.(`Compiling the shim for libtorch ${options.minor} (about half a minute, once)`);
-  await compile({ sources, libtorch, target });
+  await compile({ sources: sourceFiles(), libtorch, target });
   return target;
+}
+
+/** The shim for a minor version, `2.13`, if it need not be compiled: carried by this program, or compiled earlier. */
+export function findShim(minor: string): string | undefined {
+  const prebuilt = assetPath(`dist/shims/libwantune-${minor}.so`);
+  if (prebuilt !== undefined) return unpack(prebuilt);
+  const target = compiledPath(minor);
+  return existsSync(target) ? target : undefined;
+}
+
+function compiledPath(minor: string): string {
+  const hash = createHash("sha256").update(JSON.stringify([minor, FLAGS, LINK]));
+  for (const path of sourceFiles()) hash.update(path.slice(path.lastIndexOf("/"))).update(readFileSync(path));
+  return join(shimCacheFolder(), `${minor}-${hash.digest("hex").slice(0, 16)}`, NAME);
 }
 
 /** Copies an embedded shim to the cache: the dynamic linker needs a real file. Never into a temporary folder. */
@@ -89,7 +99,8 @@ async function compile(options: { sources: readonly string[]; libtorch: string; 
   }
 }
 
-async function findCompiler(): Promise<string> {
+/** The C++ compiler that would be used: `CXX`, g++, c++ or clang++. @throws {SetupError} if there is none */
+export async function findCompiler(): Promise<string> {
   for (const name of [Deno.env.get("CXX"), "g++", "c++", "clang++"]) {
     if (name === undefined) continue;
     try {

@@ -1,0 +1,82 @@
+/**
+ * The program: which commands there are, and how their outcome becomes an exit code. Only the module of the command that
+ * is asked for is loaded, so that `--help` answers at once.
+ */
+
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import { EXIT } from "../base/mod.ts";
+import { complain, oneLine, reportError, writeText } from "./output.ts";
+import { VERSION } from "./version.ts";
+
+/** What a command's module gives: it adds the command with its options, and loads the heavy parts when it is run. */
+export interface CommandModule {
+  register(program: Command): void;
+}
+
+/** A command as the overview shows it. */
+interface CommandEntry {
+  readonly name: string;
+  readonly describe: string;
+  load(): Promise<CommandModule>;
+}
+
+const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "setup",
+    describe: "fetch libtorch for this machine and make its shim",
+    load: () => import("./commands/setup.ts"),
+  },
+  {
+    name: "doctor",
+    describe: "tell what works here, what does not, and the cure",
+    load: () => import("./commands/doctor.ts"),
+  },
+  { name: "runs", describe: "list runs, or show one", load: () => import("./commands/runs.ts") },
+];
+
+/**
+ * Runs one command line.
+ * @param args the arguments behind the program's name
+ * @returns the exit code; everything there is to say has been said
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const program = await makeProgram(args.find((arg) => !arg.startsWith("-")));
+    if (args.length === 0) {
+      program.outputHelp();
+      return EXIT.done;
+    }
+    await program.parseAsync([...args], { from: "user" });
+    return EXIT.done;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage; // said already
+    return reportError(error);
+  }
+}
+
+async function makeProgram(wanted: string | undefined): Promise<Command> {
+  const program = new Command("wantune")
+    .description("Trains WAN 2.2 video models.")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "print help on a command")
+    .enablePositionalOptions()
+    .showSuggestionAfterError(true)
+    .configureOutput({
+      writeOut: (text) => writeText(Deno.stdout, text),
+      writeErr: (text) => complain(text.trimEnd()),
+      outputError: (text, write) => write(`wantune: ${oneLine(text.trim().replace(/^error: /, ""))}`),
+    })
+    .exitOverride();
+  const named = wanted === "help" ? undefined : wanted;
+  for (const entry of COMMANDS) {
+    if (entry.name === named || wanted === "help") (await entry.load()).register(program as Command);
+    else program.command(entry.name).description(entry.describe);
+  }
+  for (const command of program.commands) command.summary(summaryOf(command.name()));
+  return program as Command;
+}
+
+function summaryOf(name: string): string {
+  return COMMANDS.find((entry) => entry.name === name)?.describe ?? "";
+}

@@ -1,0 +1,97 @@
+/** `wantune setup`: libtorch for this machine and the shim that fits it. */
+
+import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { formatBytes } from "../../base/mod.ts";
+import { complain, printLine, writeText } from "../output.ts";
+import type { Libtorch, SetupProgress } from "../../setup/mod.ts";
+
+/** Adds the command. */
+export function register(program: Command): void {
+  program.command("setup")
+    .description("Fetch libtorch for this machine, through pip or directly, and make the shim that fits it.")
+    .addOption(
+      new Option("--device <kind>", "what to compute on").choices(["cpu", "cuda", "rocm"] as const).default(
+        "cpu" as const,
+      ),
+    )
+    .option("--libtorch <folder>", "use the libtorch in this folder and fetch none")
+    .option("--version <version>", "version of the torch wheel, such as 2.13.0+cpu", wheelVersion)
+    .option("--index <page>", "index page or folder of wheels to take it from (also WANTUNE_WHEEL_INDEX)")
+    .option("--force", "fetch and compile even if it is there")
+    .option("--json", "print one JSON object")
+    .action(async (options) => {
+      const { libtorch, device, version, index, force } = options;
+      const setup = await import("../../setup/mod.ts");
+      const { StopSignals } = await import("../signals.ts");
+      const { Stopped } = await import("../../base/mod.ts");
+      using signals = await StopSignals.listen();
+      const bar = new Bar();
+      let found: Libtorch;
+      try {
+        found = libtorch !== undefined ? await setup.findLibtorch({ libtorch }) : await setup.fetchLibtorch({
+          device,
+          signal: signals.signal,
+          onProgress: (progress) => bar.show(progress),
+          say: (line) => bar.say(line),
+          ...(version === undefined ? {} : { version }),
+          ...(index === undefined ? {} : { index }),
+          ...(force === undefined ? {} : { force }),
+        });
+      } catch (error) {
+        if (!signals.requested) throw error;
+        throw new Stopped("Stopped; what has arrived is kept.", { cure: "run it again to go on", cause: error });
+      } finally {
+        bar.close();
+      }
+      const { libtorchMinor } = await import("../../torch/mod.ts");
+      const minor = libtorchMinor(found.dir);
+      const shim = await setup.shimFor(found.dir, {
+        minor,
+        say: (line) => complain(line),
+        ...(force === undefined ? {} : { force }),
+      });
+      if (options.json) return printLine(JSON.stringify({ ...found, minor, shim }));
+      printLine(`libtorch ${found.version === "unknown" ? minor : found.version} in ${found.dir}`);
+      printLine(`shim ${shim}`);
+    });
+}
+
+function wheelVersion(text: string): string {
+  if (/^\d+\.\d+\.\d+([.+][\w.]+)?$/.test(text)) return text;
+  throw new InvalidArgumentError("It looks like 2.13.0+cpu.");
+}
+
+/** Progress of a download on standard error: one live line on a terminal, a line per file elsewhere. */
+class Bar {
+  #item = "";
+  #shownAt = 0;
+  #live = false;
+
+  show({ stage, item, doneBytes, totalBytes }: SetupProgress): void {
+    const verb = stage === "unpack" ? "unpacking" : stage === "pip" ? "fetching with pip" : "fetching";
+    const isNew = `${stage} ${item}` !== this.#item;
+    this.#item = `${stage} ${item}`;
+    if (!Deno.stderr.isTerminal()) {
+      if (isNew) complain(`${verb} ${item}`);
+      return;
+    }
+    const finished = doneBytes === totalBytes;
+    if (!isNew && !finished && Date.now() - this.#shownAt < 100) return;
+    this.#shownAt = Date.now();
+    const of = totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`;
+    const { columns } = Deno.consoleSize();
+    const text = `${verb} ${item}  ${formatBytes(doneBytes)}${of}`.slice(0, columns - 1);
+    writeText(Deno.stderr, `${isNew && this.#live ? "\n" : "\r\x1b[K"}${text}`);
+    this.#live = true;
+  }
+
+  say(line: string): void {
+    this.close();
+    complain(line);
+  }
+
+  close(): void {
+    if (this.#live) writeText(Deno.stderr, "\n");
+    this.#live = false;
+  }
+}
