@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { diskError, libtorchCacheFolder, makeFolder, messageOf, SetupError } from "../base/mod.ts";
+import { diskError, errorCode, libtorchCacheFolder, makeFolder, messageOf, SetupError } from "../base/mod.ts";
 import { download } from "./download.ts";
 import { type Libtorch, libtorchAt } from "./find.ts";
 import { pipDownload } from "./pip.ts";
@@ -85,7 +85,7 @@ export async function fetchLibtorch(options: FetchOptions = {}): Promise<Libtorc
     for (const wheel of wheels) if (wheel.startsWith(downloads)) Deno.removeSync(wheel);
     if ([...Deno.readDirSync(downloads)].length === 0) Deno.removeSync(downloads);
   } catch (error) {
-    throw error instanceof Error && "code" in error ? diskError(`unpack libtorch into "${home}"`, error) : error;
+    throw errorCode(error) === undefined ? error : diskError(`unpack libtorch into "${home}"`, error);
   } finally {
     if (existsSync(work)) Deno.removeSync(work, { recursive: true });
   }
@@ -196,7 +196,8 @@ async function readIndex(index: string, signal: AbortSignal | undefined): Promis
   const page = `${index.replace(/\/+$/, "")}/torch/`;
   let response: Response;
   try {
-    response = await fetch(page, { signal: signal ?? AbortSignal.timeout(60_000) });
+    const patience = AbortSignal.timeout(60_000);
+    response = await fetch(page, { signal: signal === undefined ? patience : AbortSignal.any([signal, patience]) });
   } catch (error) {
     throw new SetupError(`Cannot read ${page}: ${messageOf(error)}.`, {
       cure: "check the network, name a mirror with WANTUNE_WHEEL_INDEX, or a libtorch with --libtorch",
