@@ -1,0 +1,74 @@
+// deno-lint-ignore-file no-console
+/**
+ * `deno task bench [op|block|weights|frames ...] [--rounds N] [--threads N]`: speed on this machine. Where `python3` has
+ * PyTorch, the same work runs in eager Python in turns with ours, and the ratios are what counts: a machine that has
+ * other things to do slows both.
+ */
+import { parseArgs } from "node:util";
+import { findLibtorch, shimFor } from "../../src/setup/mod.ts";
+import { libtorchMinor, ones, openTorch } from "../../src/torch/mod.ts";
+import { BlockBench, type BlockShape, blockWeights } from "./block.ts";
+import { compare, report, secondsEach } from "./measure.ts";
+import { PythonTorch } from "./python.ts";
+
+const { values, positionals } = parseArgs({
+  args: Deno.args,
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "9" }, threads: { type: "string" } },
+});
+const rounds = Number(values.rounds);
+const threads = Number(values.threads ?? navigator.hardwareConcurrency);
+const wanted = (part: string): boolean => positionals.length === 0 || positionals.includes(part);
+
+/** The demo's model on the demo's clips, and one in the middle between that and the real thing. */
+const BLOCKS: Record<string, BlockShape> = {
+  "demo block": { batch: 4, tokens: 48, textTokens: 512, width: 192, heads: 6, ffn: 512 },
+  "mid block": { batch: 1, tokens: 512, textTokens: 512, width: 512, heads: 8, ffn: 2048 },
+};
+
+/** How much slower than Python is too slow. */
+const LIMITS = { op: 0.75, block: 1.05 };
+
+async function benchOp(python: PythonTorch | undefined): Promise<void> {
+  const count = 20_000;
+  using a = ones([1]);
+  using b = ones([1]);
+  const ours = (): number => secondsEach(count, () => a.add(b)[Symbol.dispose]());
+  const theirs = python && (async (): Promise<number> => (await python.ask({ what: "op", count })).seconds);
+  console.log(report("add of one element", await compare(3 * rounds, { ours, theirs }), LIMITS.op));
+}
+
+async function benchBlock(python: PythonTorch | undefined, name: string): Promise<void> {
+  const size = BLOCKS[name] as BlockShape;
+  const shape = { ...size, weights: blockWeights(size) };
+  using bench = new BlockBench(size);
+  const first = secondsEach(3, () => bench.run());
+  const count = Math.max(1, Math.ceil(0.2 / first));
+  const check = bench.check();
+  const theirs = python && (async (): Promise<number> => {
+    const answer = await python.ask({ what: "block", count, shape });
+    const off = check.findIndex((norm, i) => !(Math.abs(norm / (answer.check?.[i] ?? NaN) - 1) < 1e-3));
+    if (off >= 0) throw new Error(`${name}: value ${off} is ${check[off]} here and ${answer.check?.[off]} in Python`);
+    return answer.seconds;
+  });
+  const ours = (): number => secondsEach(count, () => bench.run());
+  console.log(report(`${name}, forward and backward`, await compare(rounds, { ours, theirs }), LIMITS.block));
+}
+
+// Started first: Python runs with the environment as it is, before libtorch is opened here.
+const python = await PythonTorch.start({ threads });
+const { dir, version } = await findLibtorch();
+const minor = libtorchMinor(dir);
+openTorch({ libtorch: dir, shim: await shimFor(dir, { minor }), torchMinor: minor, threads });
+console.log(
+  `libtorch ${version}, ${threads} threads; ` + (python ? `Python's torch ${python.version}` : "no PyTorch for Python"),
+);
+console.log(
+  `${"".padEnd(34)} ${"ours".padStart(10)} ${python ? "Python".padStart(12) : ""}   ${python ? "ratio" : ""}`,
+);
+try {
+  if (wanted("op")) await benchOp(python);
+  if (wanted("block")) { for (const name of Object.keys(BLOCKS)) await benchBlock(python, name); }
+} finally {
+  await python?.[Symbol.asyncDispose]();
+}
