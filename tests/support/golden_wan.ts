@@ -1,7 +1,11 @@
 /** Runners of golden cases: one for each kind of case, given the case's folder. */
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
 import { grad, mseLoss, stack, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
+import { firstFrameMask } from "../../src/wan/denoise.ts";
+import { openModelFolder } from "../../src/wan/model_folder.ts";
+import { encodeFirstFrame, generate } from "../../src/wan/pipeline.ts";
 import { Tokenizer } from "../../src/wan/tokenizer.ts";
 import { loadUmt5 } from "../../src/wan/umt5_load.ts";
 import { relativeBucket } from "../../src/wan/umt5_position.ts";
@@ -184,4 +188,71 @@ export function runEmbeddingCase(dir: string): Outcome {
       },
     });
   });
+}
+
+const PipelineArguments = z.object({
+  prompt: z.string(),
+  negative_prompt: z.string().default(""),
+  height: z.number(),
+  width: z.number(),
+  num_frames: z.number(),
+  num_inference_steps: z.number(),
+  guidance_scale: z.number(),
+  max_sequence_length: z.number(),
+});
+
+/** Present where a case does not use the checkpoint's own scheduler. */
+const SchedulerChoice = z.looseObject({ class: z.string(), shift: z.number() }).optional();
+
+/** Kind `pipeline`, one expert: prompt to latents and frames, from text alone or with a first frame. */
+export async function runPipelineCase(dir: string): Promise<Outcome> {
+  const golden = openCase(dir);
+  const wanted = PipelineArguments.parse(golden.json.arguments);
+  const scheduler = SchedulerChoice.parse(golden.json.scheduler);
+  const folder = openModelFolder(golden.checkpoint);
+  const tokenizer = folder.loadTokenizer();
+  using vae = folder.loadVae();
+  using encoder = folder.loadTextEncoder({ dtype: "float32" });
+  const { model, params } = folder.loadTransformer();
+  const maxLength = wanted.max_sequence_length;
+  const embed = (prompt: string): Tensor =>
+    tidy(() => padPrompt(encodePrompt(prompt, { tokenizer, encoder, maxLength }), maxLength).unsqueeze(0));
+  const made: Tensor[] = [...params.values()];
+  const own = (x: Tensor): Tensor => {
+    made.push(x);
+    return x;
+  };
+  try {
+    const image = golden.has("inputs", "image") ? own(golden.tensor("inputs", "image")) : undefined;
+    const start = own(golden.tensor("inputs", "latents"));
+    const perStep: Tensor[] = [];
+    const { latents, frames } = await generate({ model, vae }, {
+      promptEmbeds: own(embed(wanted.prompt)),
+      negativePromptEmbeds: own(embed(wanted.negative_prompt)),
+      guidanceScale: wanted.guidance_scale,
+      solver: scheduler?.class.includes("Euler") ? "euler" : "unipc",
+      steps: wanted.num_inference_steps,
+      shift: scheduler?.shift ?? folder.shift,
+      start,
+      image: image && own(tidy(() => image.mul(2).sub(1))),
+      onStep: (_, now) => void perStep.push(own(now.clone())),
+    });
+    own(latents);
+    own(frames);
+    assert.deepEqual(frames.shape, [1, wanted.num_frames, 3, wanted.height, wanted.width]);
+    return tidy(() =>
+      compareCase(dir, {
+        outputs: { latents_per_step: stack(perStep), latents, frames },
+        ...(image === undefined ? {} : {
+          extra: {
+            condition: encodeFirstFrame(vae, image.mul(2).sub(1)),
+            first_frame_mask: firstFrameMask(latents),
+          },
+        }),
+      })
+    );
+  } finally {
+    model[Symbol.dispose]();
+    for (const tensor of made) tensor[Symbol.dispose]();
+  }
 }

@@ -75,3 +75,11 @@ export function parseVaeConfig(json: unknown, path: string): VaeConfig {
     latentsStd: c.latents_std,
   };
 }
+
+/** Pixels along a side for one latent position, and frames for one latent frame (the first one aside). */
+export function vaeStrides(config: VaeConfig): { spatialStride: number; temporalStride: number } {
+  return {
+    spatialStride: config.patchSize * 2 ** (config.dimMult.length - 1),
+    temporalStride: 2 ** config.temporalDownsample.filter((halves) => halves).length,
+  };
+}

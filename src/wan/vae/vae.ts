@@ -7,7 +7,7 @@ import { ShapeError } from "../../base/mod.ts";
 import { buildModel, type Params, type ParamSource } from "../../nn/mod.ts";
 import { cat, dims, noGrad, type Tensor, tensor, tidy, unscoped } from "../../torch/mod.ts";
 import { FeatureCache } from "./cache.ts";
-import type { VaeConfig } from "./config.ts";
+import { type VaeConfig, vaeStrides } from "./config.ts";
 import { CausalConv3d } from "./conv.ts";
 import { Decoder, Encoder } from "./halves.ts";
 import { decoderPlan, encoderPlan } from "./layout.ts";
@@ -67,8 +67,9 @@ export class WanVae implements Disposable {
     this.config = config;
     this.params = params;
     this.latentChannels = config.latentChannels;
-    this.spatialStride = config.patchSize * 2 ** (config.dimMult.length - 1);
-    this.temporalStride = 2 ** config.temporalDownsample.filter((halves) => halves).length;
+    const { spatialStride, temporalStride } = vaeStrides(config);
+    this.spatialStride = spatialStride;
+    this.temporalStride = temporalStride;
     const [first] = params.values();
     this.#like = { dtype: first?.dtype ?? "float32", device: first?.device ?? "cpu" };
     const perChannel = (values: readonly number[]): Tensor =>

@@ -1,0 +1,144 @@
+/**
+ * From noise to latents, step by step: the model's velocity with guidance, fed to a solver. Letters: B batch, C channels,
+ * T h w latent frames, rows, columns, L tokens, S text rows, D text width.
+ * Source: diffusers pipelines/wan/pipeline_wan.py and pipeline_wan_i2v.py, __call__.
+ */
+import { ShapeError } from "../base/mod.ts";
+import { cat, dims, full, noGrad, ones, type Tensor, tensor, tidy, unscoped, zeros } from "../torch/mod.ts";
+import { createSolver, type SigmaConvention, type Solver, type SolverKind } from "./solvers/mod.ts";
+import type { TransformerConfig, TransformerInputs } from "./transformer/mod.ts";
+
+/** What predicts velocities: a transformer, or something that runs one. */
+export interface VelocityModel {
+  readonly config: Pick<TransformerConfig, "patchSize">;
+  forward(inputs: TransformerInputs): Tensor;
+}
+
+/** How to walk. */
+export interface DenoiseOptions {
+  readonly solver: SolverKind;
+  readonly steps: number;
+  readonly shift: number;
+  readonly convention?: SigmaConvention;
+  /** Starting noise [B, C, T, h, w] */
+  readonly latents: Tensor;
+  /** [B or 1, S, D], zero rows behind the prompt */
+  readonly promptEmbeds: Tensor;
+  /** Like `promptEmbeds`; wanted unless the guidance is 1 */
+  readonly negativePromptEmbeds?: Tensor | undefined;
+  /** v = v₋ + g·(v₊ − v₋); 1 asks the model once instead of twice */
+  readonly guidanceScale: number;
+  /** A clean first latent frame [B or 1, C, 1, h, w] to continue; its tokens are at timestep 0 */
+  readonly firstFrame?: Tensor | undefined;
+}
+
+/** 0 on latent frame 0, which is given, and 1 elsewhere: [1, 1, T, h, w]. */
+export function firstFrameMask(latents: Tensor): Tensor {
+  const { T, h, w } = dims(latents, "_ _ T h w");
+  const options = { device: latents.device };
+  return tidy(() => cat([zeros([1, 1, 1, h, w], options), ones([1, 1, T - 1, h, w], options)], 2));
+}
+
+/** A walk in progress. It owns the latents until it is disposed of; embeddings are the caller's and must live as long. */
+export class Denoising implements Disposable {
+  readonly #model: VelocityModel;
+  readonly #options: DenoiseOptions;
+  readonly #solver: Solver;
+  readonly #firstFrame: Tensor | undefined;
+  #latents: Tensor;
+  #steps = 0;
+
+  /**
+   * @throws {ShapeError} if embeddings or first frame do not fit the latents
+   * @throws {RangeError} for senseless steps or shift, or guidance without a negative prompt
+   */
+  constructor(model: VelocityModel, options: DenoiseOptions) {
+    const { latents, promptEmbeds, negativePromptEmbeds, firstFrame } = options;
+    const { B, C, h, w } = dims(latents, "B C T h w");
+    for (const embeds of [promptEmbeds, negativePromptEmbeds]) {
+      if (embeds !== undefined) checkBatch(dims(embeds, "N S D").N, B);
+    }
+    if (firstFrame !== undefined) checkBatch(dims(firstFrame, "N C 1 h w", { C, h, w }).N, B);
+    if (options.guidanceScale !== 1 && negativePromptEmbeds === undefined) {
+      throw new RangeError(`guidance ${options.guidanceScale} needs a negative prompt`);
+    }
+    const { solver: kind, steps, shift, convention } = options;
+    this.#solver = createSolver({ kind, steps, shift, ...(convention === undefined ? {} : { convention }) });
+    this.#model = model;
+    this.#options = options;
+    const own = (x: Tensor): Tensor => unscoped(() => x.to({ dtype: "float32", device: latents.device, copy: true }));
+    this.#latents = own(latents);
+    this.#firstFrame = firstFrame && own(firstFrame);
+  }
+
+  get numSteps(): number {
+    return this.#solver.timesteps.length;
+  }
+
+  /** Steps taken. */
+  get stepsDone(): number {
+    return this.#steps;
+  }
+
+  /** The latents now, [B, C, T, h, w] float32; freed at the next step. A given first frame is not yet put into them. */
+  get latents(): Tensor {
+    return this.#latents;
+  }
+
+  /** Takes one step. @throws {RangeError} after the last one */
+  step(): void {
+    const timestep = this.#solver.timesteps[this.#steps];
+    if (timestep === undefined) throw new RangeError(`all ${this.numSteps} steps were taken`);
+    const next = unscoped(() => noGrad(() => tidy(() => this.#solver.step(this.#latents, this.#velocity(timestep)))));
+    this.#latents[Symbol.dispose]();
+    this.#latents = next;
+    this.#steps++;
+  }
+
+  /** The latents with the given first frame in its place. */
+  result(): Tensor {
+    return tidy(() => this.#withFirstFrame());
+  }
+
+  [Symbol.dispose](): void {
+    this.#latents[Symbol.dispose]();
+    this.#firstFrame?.[Symbol.dispose]();
+    this.#solver[Symbol.dispose]();
+  }
+
+  #velocity(timestep: number): Tensor {
+    const { promptEmbeds, negativePromptEmbeds, guidanceScale } = this.#options;
+    const hiddenStates = this.#withFirstFrame();
+    const time = this.#timesteps(timestep);
+    const predict = (embeds: Tensor): Tensor => {
+      const encoderHiddenStates = embeds.expand([hiddenStates.size(0), ...embeds.shape.slice(1)]);
+      return tidy(() => this.#model.forward({ hiddenStates, timestep: time, encoderHiddenStates }).float());
+    };
+    const positive = predict(promptEmbeds);
+    if (guidanceScale === 1 || negativePromptEmbeds === undefined) return positive;
+    const negative = predict(negativePromptEmbeds);
+    return negative.add(positive.sub(negative), guidanceScale);
+  }
+
+  #withFirstFrame(): Tensor {
+    if (this.#firstFrame === undefined) return this.#latents.alias();
+    const mask = firstFrameMask(this.#latents);
+    return mask.rsub(1).mul(this.#firstFrame).add(mask.mul(this.#latents));
+  }
+
+  /** [B], or with a given first frame [B, L]. */
+  #timesteps(timestep: number): Tensor {
+    const { B, T, h, w } = dims(this.#latents, "B _ T h w");
+    const { device } = this.#latents;
+    if (this.#firstFrame === undefined) return full([B], timestep, { device });
+    const [pt, ph, pw] = this.#model.config.patchSize;
+    const perFrame = (h / ph) * (w / pw);
+    const values = Array.from({ length: (T / pt) * perFrame }, (_, token) => token < perFrame ? 0 : timestep);
+    return tensor(values, { device }).unsqueeze(0).expand([B, values.length]);
+  }
+}
+
+function checkBatch(found: number, wanted: number): void {
+  if (found === 1 || found === wanted) return;
+  throw new ShapeError(`Latents of ${wanted} samples were given embeddings or a frame of ${found}.`);
+}

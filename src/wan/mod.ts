@@ -1,0 +1,24 @@
+/** WAN: the model's parts, how they are loaded, and how videos are made. Nothing here knows about training. */
+export type { PlaceOptions } from "./component.ts";
+export { type DenoiseOptions, Denoising, firstFrameMask, type VelocityModel } from "./denoise.ts";
+export { addNoise, NUM_TRAIN_TIMESTEPS, shiftSigma, trainingSigmas, unshiftSigma, velocityTarget } from "./flow.ts";
+export { latentSize, type Strides, type VideoSize } from "./geometry.ts";
+export { type Expert, ModelFolder, openModelFolder } from "./model_folder.ts";
+export {
+  decodeFrames,
+  encodeFirstFrame,
+  generate,
+  type Generated,
+  type GenerateOptions,
+  type GenerateParts,
+  initialLatents,
+} from "./pipeline.ts";
+export { cleanPrompt } from "./prompt_clean.ts";
+export { createSolver, makeSchedule, type SigmaConvention, type Solver, type SolverKind } from "./solvers/mod.ts";
+export { Tokenizer } from "./tokenizer.ts";
+export * from "./transformer/mod.ts";
+export { type ExtraEmbeddings, Umt5Encoder } from "./umt5.ts";
+export { loadUmt5 } from "./umt5_load.ts";
+export { encodePrompt, padPrompt, TEXT_LENGTH } from "./umt5_prompt.ts";
+export { loadVae, type Posterior, WanVae } from "./vae/mod.ts";
+export { type InferenceDefaults, type Variant, VARIANTS } from "./variant.ts";

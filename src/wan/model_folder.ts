@@ -1,0 +1,199 @@
+/**
+ * A model in diffusers layout: `model_index.json` and a folder for each part. Opening it reads configs alone; parts are
+ * loaded one at a time, as they need not fit into memory together.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { WeightsError } from "../base/mod.ts";
+import type { Built } from "../nn/mod.ts";
+import { type PlaceOptions, readJson } from "./component.ts";
+import { Tokenizer } from "./tokenizer.ts";
+import {
+  loadTransformer,
+  parseTransformerConfig,
+  type TransformerConfig,
+  type WanTransformer,
+} from "./transformer/mod.ts";
+import type { Umt5Encoder } from "./umt5.ts";
+import { parseUmt5Config } from "./umt5_config.ts";
+import { loadUmt5 } from "./umt5_load.ts";
+import { loadVae, parseVaeConfig, vaeStrides, type WanVae } from "./vae/mod.ts";
+import { detectVariant, hasPublishedSize, type Variant, VARIANTS } from "./variant.ts";
+
+const part = z.tuple([z.string().nullable(), z.string().nullable()]).optional();
+
+const indexSchema = z.looseObject({
+  _class_name: z.string(),
+  boundary_ratio: z.number().nullish(),
+  expand_timesteps: z.boolean().default(false),
+  transformer_2: part,
+});
+
+const schedulerSchema = z.looseObject({ flow_shift: z.number().positive().optional(), shift: z.number().optional() });
+
+const PIPELINES = ["WanPipeline", "WanImageToVideoPipeline"];
+const CURE = "name the folder of a WAN 2.2 model in diffusers layout";
+
+/** Which of a model's transformers: there is one, or one for high and one for low noise. */
+export type Expert = "only" | "high" | "low";
+
+/** What a folder's configs say. */
+type Facts = Pick<
+  ModelFolder,
+  | "path"
+  | "variant"
+  | "isPublishedSize"
+  | "transformerConfig"
+  | "latentChannels"
+  | "spatialStride"
+  | "temporalStride"
+  | "shift"
+>;
+
+/** An opened model folder; see {@link openModelFolder}. */
+export class ModelFolder {
+  readonly path: string;
+  readonly variant: Variant;
+  /** Whether its transformer has the published size: test models have the structure alone. */
+  readonly isPublishedSize: boolean;
+  readonly transformerConfig: TransformerConfig;
+  readonly latentChannels: number;
+  /** Pixels for a latent position along a side, and frames for a latent frame. */
+  readonly spatialStride: number;
+  readonly temporalStride: number;
+  /** The shift to sample with: the published one, or for models of another size what their scheduler's config says. */
+  readonly shift: number;
+
+  private constructor(fields: Facts) {
+    this.path = fields.path;
+    this.variant = fields.variant;
+    this.isPublishedSize = fields.isPublishedSize;
+    this.transformerConfig = fields.transformerConfig;
+    this.latentChannels = fields.latentChannels;
+    this.spatialStride = fields.spatialStride;
+    this.temporalStride = fields.temporalStride;
+    this.shift = fields.shift;
+  }
+
+  /**
+   * Reads a folder's configs and tells its variant.
+   * @param options.variant the variant it must be of; any if absent or "auto"
+   * @throws {WeightsError} if it is no such folder, a part is missing, parts do not fit, or the variant is not known or
+   *   not the one wanted
+   */
+  static open(path: string, options: { variant?: string } = {}): ModelFolder {
+    const index = readIndex(path);
+    const hasTwo = index.transformer_2?.[1] !== undefined && index.transformer_2[1] !== null;
+    for (const name of ["transformer", ...(hasTwo ? ["transformer_2"] : []), "vae", "text_encoder", "tokenizer"]) {
+      if (existsSync(join(path, name))) continue;
+      throw new WeightsError(`Cannot open the model ${path}: it has no folder ${name}`, {
+        cure: "download the folder again",
+      });
+    }
+    const config = <T>(name: string, parse: (json: unknown, path: string) => T): T => {
+      const file = join(path, name, "config.json");
+      return parse(readJson(file, `the model ${path}`), file);
+    };
+    const transformer = config("transformer", parseTransformerConfig);
+    const vae = config("vae", parseVaeConfig);
+    const text = config("text_encoder", parseUmt5Config);
+    if (transformer.outChannels !== vae.latentChannels) {
+      throw misfit(path, `the transformer has ${transformer.outChannels} channels, the VAE ${vae.latentChannels}`);
+    }
+    if (transformer.textDim !== text.width) {
+      throw misfit(path, `the transformer takes text of width ${transformer.textDim}, the encoder's is ${text.width}`);
+    }
+    const geometry = { latentChannels: vae.latentChannels, ...vaeStrides(vae) };
+    const variant = detectVariant({
+      experts: hasTwo ? 2 : 1,
+      perTokenTimesteps: index.expand_timesteps,
+      transformer,
+      vae: geometry,
+    });
+    if (variant === undefined) {
+      throw new WeightsError(
+        `Cannot open the model ${path}: ${hasTwo ? "two transformers" : "one transformer"} with ` +
+          `${transformer.inChannels} channels in and ${transformer.outChannels} out is no variant that wantune knows`,
+        { cure: `use one of: ${VARIANTS.map(({ title }) => title).join(", ")}` },
+      );
+    }
+    const { variant: wanted = "auto" } = options;
+    if (wanted !== "auto" && wanted !== variant.name) {
+      throw new WeightsError(`Cannot open the model ${path} as ${wanted}: its configs are those of ${variant.name}`, {
+        cure: `set model.variant to "auto" or "${variant.name}"`,
+      });
+    }
+    const isPublishedSize = hasPublishedSize(variant, transformer);
+    const shift = isPublishedSize ? variant.inference.shift : shiftOf(path) ?? variant.inference.shift;
+    return new ModelFolder({ path, variant, isPublishedSize, transformerConfig: transformer, ...geometry, shift });
+  }
+
+  /** Pixels that the sides of a video must be multiples of: those of a latent position times the patch. */
+  get spatialDivisor(): number {
+    return this.spatialStride * this.transformerConfig.patchSize[1];
+  }
+
+  /** @throws {WeightsError} like `Tokenizer.fromFile` */
+  loadTokenizer(): Tokenizer {
+    return Tokenizer.fromFile(join(this.path, "tokenizer"));
+  }
+
+  /** In the stored type unless said otherwise, but never float16. @throws {WeightsError} like `loadUmt5` */
+  loadTextEncoder(options: PlaceOptions = {}): Umt5Encoder {
+    return loadUmt5(join(this.path, "text_encoder"), options);
+  }
+
+  /** In float32 unless said otherwise. @throws {WeightsError} like `loadVae` */
+  loadVae(options: PlaceOptions = {}): WanVae {
+    return loadVae(join(this.path, "vae"), options);
+  }
+
+  /**
+   * In float32 unless said otherwise.
+   * @throws {WeightsError} like `loadTransformer`
+   * @throws {RangeError} for an expert that the variant does not have
+   */
+  loadTransformer(options: PlaceOptions & { expert?: Expert } = {}): Built<WanTransformer> {
+    const { expert = "only", dtype = "float32", device = "cpu" } = options;
+    if ((expert === "only") !== (this.variant.experts === 1)) {
+      throw new RangeError(`${this.variant.title} has no transformer called "${expert}"`);
+    }
+    return loadTransformer(join(this.path, expert === "low" ? "transformer_2" : "transformer"), { dtype, device });
+  }
+}
+
+/** Opens a model in diffusers layout. Options and errors as of `ModelFolder.open`. */
+export function openModelFolder(path: string, options: { variant?: string } = {}): ModelFolder {
+  return ModelFolder.open(path, options);
+}
+
+function readIndex(path: string): z.infer<typeof indexSchema> {
+  const file = join(path, "model_index.json");
+  if (!existsSync(file)) {
+    throw new WeightsError(`Cannot open the model ${path}: there is no model_index.json`, { cure: CURE });
+  }
+  const parsed = indexSchema.safeParse(readJson(file, `the model ${path}`));
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+    throw new WeightsError(`Cannot open the model ${path}: its model_index.json is wrong: ${problems}`, { cure: CURE });
+  }
+  const name = parsed.data._class_name;
+  if (PIPELINES.includes(name)) return parsed.data;
+  throw new WeightsError(`Cannot open the model ${path}: it is a ${name}, not a ${PIPELINES.join(" or ")}`, {
+    cure: CURE,
+  });
+}
+
+function shiftOf(path: string): number | undefined {
+  const file = join(path, "scheduler/scheduler_config.json");
+  if (!existsSync(file)) return undefined;
+  const parsed = schedulerSchema.safeParse(readJson(file, "the scheduler's config"));
+  return parsed.success ? parsed.data.flow_shift ?? parsed.data.shift : undefined;
+}
+
+function misfit(path: string, fact: string): WeightsError {
+  return new WeightsError(`Cannot open the model ${path}: its parts do not fit, ${fact}`, {
+    cure: "take all parts from one model",
+  });
+}

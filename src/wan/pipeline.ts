@@ -1,0 +1,92 @@
+/**
+ * Prompt to video. The stages are functions of their own, as text encoder, transformer and VAE of a large model are not
+ * in memory together: `encodePrompt`, then `generate`. Letters: B batch, C channels, F H W frames, rows, columns, T h w
+ * latent ones.
+ * Source: diffusers pipelines/wan/pipeline_wan.py and pipeline_wan_i2v.py, __call__.
+ */
+import { Generator, noGrad, randn, type Tensor, tidy, unscoped } from "../torch/mod.ts";
+import { type DenoiseOptions, Denoising, type VelocityModel } from "./denoise.ts";
+import { latentSize, type VideoSize } from "./geometry.ts";
+import type { WanVae } from "./vae/mod.ts";
+
+/** What to make. */
+export interface GenerateOptions extends Omit<DenoiseOptions, "latents" | "firstFrame"> {
+  /** The size of the video and the seed of its noise, or the starting noise [B, C, T, h, w] itself. */
+  readonly start: (VideoSize & { readonly seed: number | bigint }) | Tensor;
+  /** The first frame [B or 1, 3, H, W] in [−1, 1]; absent for text alone */
+  readonly image?: Tensor | undefined;
+  /** Called after each step, with steps counted from 1; the latents live as long as the call. */
+  readonly onStep?: (step: number, latents: Tensor) => void;
+  /** Ends the work between two steps. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was made; the caller owns the tensors. */
+export interface Generated {
+  /** Normalised, [B, C, T, h, w] float32 */
+  readonly latents: Tensor;
+  /** [B, F, 3, H, W] float32 in [0, 1] */
+  readonly frames: Tensor;
+}
+
+/** What it takes beside the prompt's embeddings. */
+export interface GenerateParts {
+  readonly model: VelocityModel;
+  readonly vae: WanVae;
+}
+
+/**
+ * Makes videos. Between steps the event loop gets its turn, so signals and timers work.
+ * @throws {ConfigError} for a size that the model cannot make
+ * @throws what `options.signal` was aborted with
+ */
+export async function generate(parts: GenerateParts, options: GenerateOptions): Promise<Generated> {
+  using walk = beginWalk(parts, options);
+  while (walk.stepsDone < walk.numSteps) {
+    await new Promise((resolve) => setTimeout(resolve));
+    options.signal?.throwIfAborted();
+    walk.step();
+    options.onStep?.(walk.stepsDone, walk.latents);
+  }
+  return unscoped(() => {
+    const latents = walk.result();
+    return { latents, frames: decodeFrames(parts.vae, latents) };
+  });
+}
+
+function beginWalk({ model, vae }: GenerateParts, options: GenerateOptions): Denoising {
+  const { start, image } = options;
+  const { device } = options.promptEmbeds;
+  return tidy(() => {
+    const latents = "seed" in start ? initialLatents(vae, { ...start, patch: model.config.patchSize[1] }) : start;
+    const firstFrame = image && encodeFirstFrame(vae, image).to({ device });
+    // The walk copies latents and frame; those made here are freed.
+    return new Denoising(model, { ...options, latents: latents.to({ device }), firstFrame });
+  });
+}
+
+/**
+ * The noise that a seed means: float32 drawn on the host in [1, C, T, h, w] order, whatever the device.
+ * @param options.patch latent positions along a side that share a token
+ * @throws {ConfigError} for a size that the model cannot make
+ */
+export function initialLatents(
+  vae: Pick<WanVae, "latentChannels" | "spatialStride" | "temporalStride">,
+  options: VideoSize & { seed: number | bigint; patch: number },
+): Tensor {
+  const { latentChannels, spatialStride, temporalStride } = vae;
+  const strides = { temporalStride, spatialStride, spatialDivisor: spatialStride * options.patch };
+  const shape = [1, latentChannels, ...latentSize(options, strides)];
+  using generator = Generator.seeded(options.seed);
+  return randn(shape, { generator });
+}
+
+/** The normalised latent of a picture that a video is to begin with. @param image [B, 3, H, W] in [−1, 1] @returns [B, C, 1, h, w] */
+export function encodeFirstFrame(vae: WanVae, image: Tensor): Tensor {
+  return tidy(() => vae.encodeNormalized(image.unsqueeze(2)));
+}
+
+/** Videos as players want them. @param latents normalised [B, C, T, h, w] @returns [B, F, 3, H, W] in [0, 1] */
+export function decodeFrames(vae: WanVae, latents: Tensor): Tensor {
+  return noGrad(() => tidy(() => vae.decode(latents).mul(0.5).add(0.5).clamp(0, 1).transpose(1, 2).contiguous()));
+}
