@@ -27,6 +27,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/setup.ts"),
   },
   {
+    name: "train",
+    describe: "train a run from its config, or go on with one",
+    load: () => import("./commands/train.ts"),
+  },
+  {
     name: "doctor",
     describe: "tell what works here, what does not, and the cure",
     load: () => import("./commands/doctor.ts"),

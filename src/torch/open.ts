@@ -25,6 +25,8 @@ export function libtorchMinor(libtorch: string): string {
       cure: "Name the folder that holds it with --libtorch or WANTUNE_LIBTORCH, or run `wantune setup`.",
     });
   }
+  // Host threads that spin while they wait make a busy machine crawl; libgomp reads this once, when it is loaded.
+  if (Deno.env.get("OMP_WAIT_POLICY") === undefined) Deno.env.set("OMP_WAIT_POLICY", "passive");
   try {
     const library = Deno.dlopen(path, { aoti_torch_abi_version: { parameters: [], result: "u64" } });
     return minorOf(BigInt(library.symbols.aoti_torch_abi_version()));
@@ -49,8 +51,6 @@ export function openTorch(
   options: { libtorch: string; shim: string; torchMinor: string; threads?: number; check?: boolean },
 ): Native {
   if (opened !== undefined) return opened;
-  // Host threads that spin while they wait make a busy machine crawl; libgomp reads this once, when it is loaded.
-  if (Deno.env.get("OMP_WAIT_POLICY") === undefined) Deno.env.set("OMP_WAIT_POLICY", "passive");
   const minor = libtorchMinor(options.libtorch);
   if (minor !== options.torchMinor) {
     throw new SetupError(

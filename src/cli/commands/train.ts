@@ -1,0 +1,83 @@
+/** `wantune train`: a run from its config, or onwards from where it stopped. */
+import type { Command } from "@commander-js/extra-typings";
+import { ConfigError, Stopped } from "../../base/mod.ts";
+import { writeText } from "../output.ts";
+
+export function register(program: Command): void {
+  program.command("train")
+    .description("Trains a run from its config. Ctrl-C stops after the step and saves; a second one leaves at once.")
+    .argument("[config]", "config file (JSONC)")
+    .option("--resume [run]", "go on with a run: its id or folder, or the newest one")
+    .option("--set <key=value>", "override a value of the config, as often as needed", gather, [])
+    .option("--libtorch <folder>", "folder that holds libtorch.so")
+    .option("--json", "events as JSON, one a line")
+    .action(async (path, options) => {
+      await trainCommand({ path, ...options });
+    });
+}
+
+interface TrainCommand {
+  readonly path: string | undefined;
+  readonly resume?: string | true;
+  readonly set: readonly string[];
+  readonly libtorch?: string;
+  readonly json?: true;
+}
+
+async function trainCommand(options: TrainCommand): Promise<void> {
+  const { loadConfig } = await import("../../config/mod.ts");
+  const { EventBus } = await import("../../events/mod.ts");
+  const { findRun, RunFolder } = await import("../../runs/mod.ts");
+  const { rendererForStdout } = await import("../render.ts");
+  const { StopSignals } = await import("../signals.ts");
+  const { hostThreads } = await import("../../torch/mod.ts");
+  const { openLibtorch } = await import("../torch.ts");
+  const { VERSION } = await import("../version.ts");
+
+  const { path, resume, set } = options;
+  if (path === undefined && resume === undefined) {
+    throw new ConfigError("Cannot train: no config was named.", {
+      cure: "give one, `wantune train my.jsonc`, or go on with a run: `wantune train --resume`",
+    });
+  }
+  if (resume !== undefined && set.length > 0) {
+    throw new ConfigError("Cannot use --set with --resume: a run goes on with the config it was started with.", {
+      cure: "start a new run with the changed config",
+    });
+  }
+  const config = path === undefined ? undefined : loadConfig(path, { set: [...set] });
+  const existing = resume === undefined
+    ? undefined
+    : findRun(config?.runsDir ?? "runs", typeof resume === "string" ? resume : undefined);
+
+  await openLibtorch({ libtorch: options.libtorch }); // before there is a run folder: what is missing leaves no trace
+  using signals = await StopSignals.listen();
+  using folder = existing !== undefined
+    ? RunFolder.open(existing, { lock: true })
+    : RunFolder.create(config as NonNullable<typeof config>);
+  const { threads } = folder.config.memory;
+  if (threads !== "auto") hostThreads(threads);
+  using stack = new DisposableStack();
+  const renderer = rendererForStdout({ json: options.json === true, write: (text) => writeText(Deno.stdout, text) });
+  stack.defer(() => renderer.close());
+  const bus = new EventBus(folder.append);
+  bus.subscribe(renderer.read, { name: "the terminal" });
+
+  const { train } = await import("../../train/mod.ts");
+  const status = await train({
+    folder,
+    emit: bus.emit,
+    wishes: () => [...folder.controls.take(), ...(signals.requested ? ["stop" as const] : [])],
+    resume: existing !== undefined,
+    version: VERSION,
+  });
+  if (status === "stopped") {
+    throw new Stopped(`Stopped; everything is saved in ${folder.path}.`, {
+      cure: `go on with \`wantune train --resume ${folder.path}\``,
+    });
+  }
+}
+
+function gather(value: string, values: string[]): string[] {
+  return [...values, value];
+}

@@ -1,0 +1,97 @@
+/**
+ * Checkpoints: everything a run needs to go on as if it had never stopped. That is the trained matrices in float32, the
+ * optimizer's state and the step number; randomness and the order of the data follow from the seed and the step. A folder
+ * counts once its manifest is there, and the previous one stays until then.
+ */
+import { join } from "node:path";
+import { diskError, makeFolder, RunError, syncFolder, writeAtomically } from "../base/mod.ts";
+import type { CheckpointRef } from "../runs/mod.ts";
+import { noGrad, type Tensor } from "../torch/mod.ts";
+import { openWeights, saveSafetensors } from "../weights/mod.ts";
+
+/** The tensors that a checkpoint holds, by name; a resume copies into the very same tensors. */
+export interface TrainState {
+  readonly params: ReadonlyMap<string, Tensor>;
+  readonly optimizer: ReadonlyMap<string, Tensor>;
+}
+
+const PARAMS = "params.safetensors";
+const OPTIMIZER = "optimizer.safetensors";
+
+/**
+ * Writes a checkpoint and returns its place and size.
+ * @param folder the run's folder of checkpoints
+ * @param options.step optimizer steps taken
+ * @throws {DiskError} if the disk refuses; then the folder is as it was
+ */
+export function saveCheckpoint(
+  folder: string,
+  options: { step: number; configHash: string; state: TrainState },
+): { path: string; bytes: number } {
+  const { step, configHash, state } = options;
+  const name = `step-${String(step).padStart(8, "0")}`;
+  const path = join(folder, name);
+  const partial = join(folder, `.${name}.partial`);
+  try {
+    Deno.removeSync(partial, { recursive: true });
+  } catch {
+    // nothing was left from a run that died here
+  }
+  makeFolder(partial);
+  try {
+    saveSafetensors(join(partial, PARAMS), state.params);
+    saveSafetensors(join(partial, OPTIMIZER), state.optimizer);
+    writeAtomically(join(partial, "manifest.json"), JSON.stringify({ version: 1, step, configHash }, null, 2) + "\n");
+    const bytes = [PARAMS, OPTIMIZER].reduce((sum, file) => sum + Deno.statSync(join(partial, file)).size, 0);
+    try {
+      Deno.removeSync(path, { recursive: true }); // made before a resume from an earlier step
+    } catch {
+      // the usual case
+    }
+    Deno.renameSync(partial, path);
+    syncFolder(folder);
+    return { path, bytes };
+  } catch (error) {
+    try {
+      Deno.removeSync(partial, { recursive: true });
+    } catch {
+      // the disk is in a bad way; the first error says so
+    }
+    throw diskError(`save the checkpoint of step ${step} in "${folder}"`, error);
+  }
+}
+
+/** Removes all but the newest checkpoints. */
+export function pruneCheckpoints(whole: readonly CheckpointRef[], keep: number): void {
+  for (const { path } of whole.slice(0, Math.max(0, whole.length - keep))) Deno.removeSync(path, { recursive: true });
+}
+
+/**
+ * Copies a checkpoint into the state of a run set up the same way.
+ * @returns the steps taken so far
+ * @throws {RunError} if it was made with another config, or holds other tensors
+ */
+export function loadCheckpoint(checkpoint: CheckpointRef, options: { configHash: string; state: TrainState }): number {
+  const { configHash, state } = options;
+  if (checkpoint.manifest.configHash !== configHash) {
+    throw new RunError(`Cannot resume from ${checkpoint.path}: it was made with another config.`, {
+      cure: "Resume with the config in the run's own folder, or start a new run.",
+    });
+  }
+  for (const [file, tensors] of [[PARAMS, state.params], [OPTIMIZER, state.optimizer]] as const) {
+    using weights = openWeights(join(checkpoint.path, file));
+    const names = new Set(weights.keys());
+    if (names.size !== tensors.size || [...tensors.keys()].some((name) => !names.has(name))) {
+      throw new RunError(`Cannot resume from ${checkpoint.path}: ${file} holds other tensors than this run trains.`, {
+        cure: "Resume with the config in the run's own folder, or start a new run.",
+      });
+    }
+    noGrad(() => {
+      for (const [name, tensor] of tensors) {
+        using stored = weights.load(name);
+        tensor.copy_(stored);
+      }
+    });
+  }
+  return checkpoint.step;
+}

@@ -1,0 +1,73 @@
+/** A model folder's encoders as the data path wants them: loaded when first needed, one after the other. */
+import { join } from "node:path";
+import { readdirSync } from "node:fs";
+import { sha256File, stableHash } from "../base/mod.ts";
+import type { Encoders } from "../data/mod.ts";
+import type { Emit } from "../events/mod.ts";
+import { type Device, noGrad, type Tensor, tidy, unscoped } from "../torch/mod.ts";
+import { encodePrompt, type ModelFolder, type Tokenizer, type Umt5Encoder, type WanVae } from "../wan/mod.ts";
+
+/** Encoders that hold memory until they are disposed of. */
+export interface FolderEncoders extends Encoders, Disposable {}
+
+/** Changes whenever the encoders give other numbers for the same weights. */
+const ENCODER_RULE = 1;
+
+/**
+ * The encoders of a model.
+ * @param options.device where they compute: the VAE in float32, the text encoder in its stored type
+ */
+export function folderEncoders(models: ModelFolder, options: { device: Device; emit: Emit }): FolderEncoders {
+  const { device, emit } = options;
+  let text: { tokenizer: Tokenizer; encoder: Umt5Encoder } | undefined;
+  let vae: WanVae | undefined;
+  const release = (): void => {
+    text?.encoder[Symbol.dispose]();
+    text = undefined;
+    vae?.[Symbol.dispose]();
+    vae = undefined;
+  };
+  const loading = <T>(item: string, load: () => T): T => {
+    release(); // the two need not fit together
+    emit({ type: "stage", stage: "loading", done: 0, total: 1, item });
+    const loaded = unscoped(load);
+    emit({ type: "stage", stage: "loading", done: 1, total: 1, item });
+    return loaded;
+  };
+  return {
+    encodeText: (caption: string): Tensor => {
+      text ??= loading("text encoder", () => ({
+        tokenizer: models.loadTokenizer(),
+        encoder: models.loadTextEncoder({ device }),
+      }));
+      const { tokenizer, encoder } = text;
+      return noGrad(() =>
+        tidy(() => encodePrompt(caption, { tokenizer, encoder }).to({ device: "cpu", dtype: "float32" }))
+      );
+    },
+    encodeVideo: (frames: Tensor): Tensor => {
+      const loaded = vae ??= loading("VAE", () => models.loadVae({ device }));
+      return noGrad(() => tidy(() => loaded.encodeNormalized(frames.to({ device })).to({ device: "cpu" })));
+    },
+    fingerprints: {
+      video: fingerprint(models, ["vae"]),
+      text: fingerprint(models, ["text_encoder", "tokenizer"]),
+    },
+    [Symbol.dispose]: release,
+  };
+}
+
+/** Bytes up to which a file is hashed whole; of a larger one its size and its header are, which is told apart in a moment. */
+const WHOLE = 64 * 2 ** 20;
+
+/** A hash of the files in some folders of a model. */
+function fingerprint(models: ModelFolder, folders: readonly string[]): string {
+  const parts = folders.flatMap((folder) =>
+    readdirSync(join(models.path, folder)).filter((name) => /\.(json|safetensors)$/.test(name)).sort().map((name) => {
+      const path = join(models.path, folder, name);
+      const { size, mtime } = Deno.statSync(path);
+      return [folder, name, size, size <= WHOLE ? sha256File(path) : mtime?.getTime() ?? 0];
+    })
+  );
+  return stableHash({ rule: ENCODER_RULE, parts });
+}

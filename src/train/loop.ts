@@ -1,0 +1,163 @@
+/**
+ * The training loop: wishes, step, and what happens once in a while. It knows no command line and no server; events go
+ * out by one function, wishes come in by another that is asked between steps.
+ */
+import { messageOf, WantuneError } from "../base/mod.ts";
+import type { Emit } from "../events/mod.ts";
+import type { RunFolder, Wish } from "../runs/mod.ts";
+import { wholeCheckpoints } from "../runs/mod.ts";
+import { deviceMemory } from "../torch/mod.ts";
+import { loadCheckpoint, pruneCheckpoints, saveCheckpoint, type TrainState } from "./checkpoint.ts";
+import { saveLora } from "./outputs.ts";
+import { makeSamples } from "./sample.ts";
+import { type Session, setUp } from "./setup.ts";
+import { trainStep } from "./step.ts";
+
+/** How a run ended, when it was not by an error. */
+export type TrainStatus = "done" | "stopped";
+
+export interface TrainOptions {
+  /** The run's folder, locked by this process. */
+  readonly folder: RunFolder;
+  readonly emit: Emit;
+  /** What is wished since the last time it was asked. */
+  readonly wishes: () => readonly Wish[];
+  /** Goes on from the newest whole checkpoint, if there is one. */
+  readonly resume: boolean;
+  readonly version: string;
+}
+
+const HEARTBEAT_MS = 2000;
+const PAUSE_POLL_MS = 250;
+
+/**
+ * Trains a run from its config to its end, or until a stop is wished; then everything is saved.
+ * @throws whatever ends the run early; the last event tells it, and the newest checkpoint stays whole
+ */
+export async function train(options: TrainOptions): Promise<TrainStatus> {
+  const { emit, folder } = options;
+  const startedAt = performance.now();
+  const seconds = (): number => (performance.now() - startedAt) / 1000;
+  try {
+    using session = await setUp(folder.config, { emit });
+    const status = await loop(session, options);
+    emit({ type: "run.ended", status, exitCode: status === "done" ? 0 : 130, seconds: seconds() });
+    return status;
+  } catch (error) {
+    const exitCode = error instanceof WantuneError ? error.exitCode : 1;
+    try {
+      emit({ type: "run.ended", status: "failed", error: messageOf(error), exitCode, seconds: seconds() });
+    } catch {
+      // The store fails too, on a full disk for instance: the first error is the one to tell.
+    }
+    throw error;
+  }
+}
+
+async function loop(session: Session, options: TrainOptions): Promise<TrainStatus> {
+  const { folder, emit, wishes } = options;
+  const { config, dataset, trainee } = session;
+  const { train, save } = config;
+  const state = stateOf(session);
+  const latest = options.resume ? folder.latestCheckpoint() : undefined;
+  const first = latest === undefined ? 0 : loadCheckpoint(latest, { configHash: folder.configHash, state });
+  emit({
+    type: "run.started",
+    configHash: folder.configHash,
+    version: options.version,
+    device: trainee.device,
+    numTrainable: [...state.params.values()].reduce((sum, param) => sum + param.numel, 0),
+    totalSteps: train.steps,
+    ...(latest === undefined ? {} : { resumedFrom: first }),
+  });
+
+  const batches = { batchSize: train.batchSize, seed: train.seed, captionDropout: config.data.captionDropout };
+  const batchesPerEpoch = dataset.batchesPerEpoch(batches);
+  let savedAt = first, sampledAt = first > 0 ? first : -1, lastHeartbeat = -Infinity;
+  const checkpoint = (step: number): void => {
+    if (savedAt === step && step > 0) return;
+    const saved = saveCheckpoint(folder.checkpointsDir, { step, configHash: folder.configHash, state });
+    pruneCheckpoints(wholeCheckpoints(folder.checkpointsDir), save.keep);
+    savedAt = step;
+    emit({ type: "checkpoint", step, ...saved });
+  };
+  const sample = async (step: number): Promise<void> => {
+    if (sampledAt === step) return;
+    sampledAt = step;
+    await makeSamples(session, { step, folder: folder.samplesDir, emit });
+  };
+
+  if (config.sample !== undefined) await sample(first);
+  for (let step = first; step < train.steps; step++) {
+    if (performance.now() - lastHeartbeat > HEARTBEAT_MS) {
+      folder.heartbeat();
+      lastHeartbeat = performance.now();
+    }
+    for (const wish of await settled(wishes, folder)) {
+      if (wish === "save") checkpoint(step);
+      else if (wish === "sample") await sample(step);
+      else if (wish === "stop") {
+        checkpoint(step);
+        return "stopped";
+      }
+    }
+    const from = performance.now();
+    const result = trainStep(trainee, step, (microStep) => dataset.batch(microStep, batches));
+    const seconds = (performance.now() - from) / 1000;
+    const done = step + 1;
+    emit({
+      type: "step",
+      step: done,
+      epoch: done * train.gradientAccumulation / batchesPerEpoch,
+      ...result,
+      seconds,
+      samplesPerSecond: train.batchSize * train.gradientAccumulation / seconds,
+      memory: memoryNow(trainee.device),
+    });
+    if (done % save.everySteps === 0 || done === train.steps) checkpoint(done);
+    if (config.sample !== undefined && (done % config.sample.everySteps === 0 || done === train.steps)) {
+      await sample(done);
+    }
+    await breathe();
+  }
+  const paths = saveLora(folder.outputsDir, {
+    config,
+    lora: trainee.lora,
+    step: train.steps,
+    variant: session.variant,
+  });
+  emit({ type: "lora", paths });
+  return "done";
+}
+
+function stateOf({ trainee }: Session): TrainState {
+  return { params: trainee.lora.named(), optimizer: trainee.optimizer.state() };
+}
+
+/** The wishes to act on now; while a pause is wished this waits, and a stop ends the pause. */
+async function settled(wishes: () => readonly Wish[], folder: RunFolder): Promise<Wish[]> {
+  const settled: Wish[] = [];
+  let paused = false;
+  do {
+    for (const wish of wishes()) {
+      if (wish === "pause") paused = true;
+      else if (wish === "resume" || wish === "stop") paused = false;
+      if (wish !== "pause" && wish !== "resume") settled.push(wish);
+    }
+    if (paused) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_POLL_MS));
+      folder.heartbeat();
+    }
+  } while (paused);
+  return settled;
+}
+
+/** Lets signals and timers through between two steps: native calls block the event loop. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+function memoryNow(device: Session["trainee"]["device"]): { residentBytes: number; deviceBytes?: number } {
+  const residentBytes = Deno.memoryUsage().rss;
+  return device === "cpu" ? { residentBytes } : { residentBytes, deviceBytes: deviceMemory(device).allocated };
+}

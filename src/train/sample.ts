@@ -1,0 +1,78 @@
+/** Samples during training: made by the sampler that everyone uses afterwards, with the adapters as they are now. */
+import { join } from "node:path";
+import type { SampleConfig } from "../config/mod.ts";
+import type { Emit } from "../events/mod.ts";
+import { writeVideo } from "../media/mod.ts";
+import { noGrad, type Tensor, tidy } from "../torch/mod.ts";
+import { generate, padPrompt, TEXT_LENGTH } from "../wan/mod.ts";
+import type { Session } from "./setup.ts";
+
+/** A video in memory. */
+export interface SampledVideo {
+  /** [F, H, W, 3], 0 to 255 */
+  readonly pixels: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+}
+
+/** Frames [1, F, 3, H, W] in [0, 1] as bytes [F, H, W, 3], rounded. */
+export function toPixels(frames: Tensor): Uint8Array {
+  return tidy(() =>
+    frames.select(0, 0).permute([0, 2, 3, 1]).mul(255).round().clamp(0, 255).to({ dtype: "uint8", device: "cpu" })
+      .contiguous().toBytes()
+  );
+}
+
+/** Makes one video of a prompt that the run's data set was prepared with. */
+export async function sampleVideo(
+  session: Session,
+  options: { sample: SampleConfig; prompt: string; seed: number },
+): Promise<SampledVideo> {
+  const { dataset, models, trainee: { model, device, dtype } } = session;
+  const { sample, prompt, seed } = options;
+  const { width, height, numFrames } = sample;
+  using vae = models.loadVae({ device });
+  const embeds = (text: string): Tensor => {
+    using rows = dataset.text(text);
+    return tidy(() => padPrompt(rows, TEXT_LENGTH).unsqueeze(0).to({ device, dtype }));
+  };
+  using promptEmbeds = embeds(prompt);
+  using negativePromptEmbeds = embeds(sample.negativePrompt);
+  const { latents, frames } = await generate({ model, vae }, {
+    start: { width, height, numFrames, seed },
+    promptEmbeds,
+    negativePromptEmbeds,
+    steps: sample.steps,
+    guidanceScale: sample.guidanceScale,
+    shift: sample.shift === "auto" ? models.shift : sample.shift,
+    solver: sample.solver,
+  });
+  latents[Symbol.dispose]();
+  using made = frames;
+  return { pixels: noGrad(() => toPixels(made)), width, height, fps: fpsOf(session, sample) };
+}
+
+/** Makes every sample the config asks for and writes each as an MP4. */
+export async function makeSamples(
+  session: Session,
+  options: { step: number; folder: string; emit: Emit },
+): Promise<void> {
+  const { sample } = session.config;
+  if (sample === undefined) return;
+  const { step, folder, emit } = options;
+  const total = sample.prompts.length;
+  for (const [i, prompt] of sample.prompts.entries()) {
+    emit({ type: "stage", stage: "sampling", done: i, total, item: prompt });
+    const { seed } = sample;
+    const video = await sampleVideo(session, { sample, prompt, seed });
+    const path = join(folder, `step-${String(step).padStart(8, "0")}-${i}.mp4`);
+    await writeVideo(path, video.pixels, { ...video, comment: JSON.stringify({ prompt, seed, step }) });
+    emit({ type: "sample", step, path, prompt, seed });
+  }
+  emit({ type: "stage", stage: "sampling", done: total, total });
+}
+
+function fpsOf({ models }: Session, sample: SampleConfig): number {
+  return sample.fps === "auto" ? models.variant.inference.fps : sample.fps;
+}
