@@ -4,6 +4,13 @@ import { cat, conv2d, conv3d, dims, pad, type Tensor } from "../../torch/mod.ts"
 import type { FeatureCache } from "./cache.ts";
 
 /**
+ * On the host, convolutions of fewer channels run as ones over frames whose channels are those of all frames that a
+ * filter sees. Measured on 2 cores, float32: 16 to 64 channels 2 to 5 times faster than libtorch's conv3d, 160 channels a
+ * quarter slower.
+ */
+const FOLD_BELOW_CHANNELS = 128;
+
+/**
  * A convolution in space and time that sees no later frame: in time it is padded on the left alone, with zeros before
  * the video's first frame and with the frames of the chunk before afterwards, so that chunks give what the whole would.
  * Source: diffusers autoencoder_kl_wan.py, WanCausalConv3d.
@@ -13,6 +20,7 @@ export class CausalConv3d {
   readonly #bias: Tensor;
   readonly #stride: readonly [number, number, number];
   readonly #padding: readonly [number, number, number];
+  readonly #canFold: boolean;
   /** Frames before a chunk that its first output looks at. */
   readonly #history: number;
 
@@ -32,20 +40,32 @@ export class CausalConv3d {
     this.#stride = [timeStride, 1, 1];
     this.#padding = [0, Math.floor(kernel[1] / 2), Math.floor(kernel[2] / 2)];
     this.#history = kernel[0] - timeStride;
+    this.#canFold = timeStride === 1 && inChannels < FOLD_BELOW_CHANNELS;
   }
 
   /** @param x [B, C, F, H, W], a chunk @returns [B, O, F / timeStride, H, W] */
   forward(x: Tensor, cache: FeatureCache): Tensor {
-    const bias = this.#bias;
     const padded = this.#withHistory(x, cache);
     if (this.#history > 0) this.see(padded, cache);
-    return conv3d(padded, this.#weight, { bias, stride: this.#stride, padding: this.#padding });
+    if (this.#canFold && padded.device === "cpu") return this.#folded(padded);
+    return conv3d(padded, this.#weight, { bias: this.#bias, stride: this.#stride, padding: this.#padding });
   }
 
   /** Remembers frames for the next chunk without convolving. */
   see(x: Tensor, cache: FeatureCache): void {
     const length = Math.min(this.#history, x.size(2));
     cache.remember(this, x.narrow(2, x.size(2) - length, length));
+  }
+
+  /** The same sum of products as conv3d's. */
+  #folded(padded: Tensor): Tensor {
+    const { B, C, F, H, W } = dims(padded, "B C F H W");
+    const { O, t, h, w } = dims(this.#weight, "O C t h w", { C });
+    const T = F - t + 1;
+    const frames = padded.transpose(1, 2); // [B, F, C, H, W]
+    const seen = cat(Array.from({ length: t }, (_, i) => frames.narrow(1, i, T)), 2).reshape([B * T, t * C, H, W]);
+    const weight = this.#weight.transpose(1, 2).reshape([O, t * C, h, w]);
+    return toVideo(conv2d(seen, weight, { bias: this.#bias, padding: this.#padding.slice(1) }), B);
   }
 
   #withHistory(x: Tensor, cache: FeatureCache): Tensor {
