@@ -22,7 +22,8 @@ export interface BucketOptions {
 }
 
 /**
- * All buckets, the widest last. For each width the greatest height within the area, and the other way round.
+ * All buckets, the widest last: the square, and for each width the greatest height within the area, and the other way
+ * round.
  * @throws {ConfigError} if a fixed size is no multiple of the divisor, or no bucket fits the area
  */
 export function listBuckets({ resolution, divisor, maxAspect }: BucketOptions): Size[] {
@@ -38,7 +39,9 @@ export function listBuckets({ resolution, divisor, maxAspect }: BucketOptions): 
     );
   }
   const area = resolution * resolution;
+  const square = Math.floor(resolution / divisor) * divisor;
   const sizes = new Map<string, Size>();
+  if (square > 0) sizes.set(`${square}x${square}`, { width: square, height: square });
   for (let short = divisor; short <= resolution; short += divisor) {
     const long = Math.floor(area / short / divisor) * divisor;
     if (long < short || long / short > maxAspect) continue;

@@ -80,7 +80,7 @@ export class Dataset {
     });
     try {
       const { latents, text } = tidy(() => ({
-        latents: cat(items.map(({ latentsKey }) => this.#cache.read("latents", latentsKey)), 0),
+        latents: cat(items.map((item) => this.latents(item)), 0),
         text: captions.map((caption) => this.text(caption)),
       }));
       return { latents, text, captions, items, epoch };
@@ -102,6 +102,11 @@ export class Dataset {
    */
   text(caption: string): Tensor {
     return this.#cache.read("text", this.#textKey(caption));
+  }
+
+  /** The latents [1, C, T, h, w] of one item, as the caller's own. */
+  latents(item: DatasetItem): Tensor {
+    return this.#cache.read("latents", item.latentsKey);
   }
 
   #textKey(caption: string): CacheKey {

@@ -8,6 +8,7 @@ export { MAX_PIXELS, type MediaInfo } from "./info.ts";
 export { probe, type ProbeOptions } from "./probe.ts";
 export { FileProblem, quoteName } from "./problem.ts";
 export { findPrograms, type Programs } from "./process.ts";
+export { psnr } from "./quality.ts";
 export { contactSheet, type Picture, type SheetOptions, type SheetRow } from "./sheet.ts";
 export { chooseFrames, countFrames, TIME_SLACK } from "./times.ts";
 export { writeVideo, type WriteVideoOptions } from "./video_out.ts";

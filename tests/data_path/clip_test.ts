@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { chooseStretch, timingNotes, usableFrames } from "../../src/data/clip.ts";
+import { planItem, type PlanSettings } from "../../src/data/item.ts";
+import type { MediaInfo } from "../../src/media/mod.ts";
+
+Deno.test("usableFrames() gives 4n + 1 frames, as many as there are and are wanted", () => {
+  const rule = { wanted: 17, stride: 4 };
+  assert.deepEqual([120, 17, 16, 9, 8, 5].map((count) => usableFrames(count, rule)), [17, 17, 13, 9, 5, 5]);
+  assert.deepEqual([4, 1, 0].map((count) => usableFrames(count, rule)), [0, 0, 0]);
+  assert.equal(usableFrames(3, { wanted: 1, stride: 4 }), 1);
+  fc.assert(fc.property(fc.nat(500), fc.nat(30), (available, n) => {
+    const frames = usableFrames(available, { wanted: 4 * n + 1, stride: 4 });
+    assert.ok(frames === 0 || (frames % 4 === 1 && frames <= available && frames <= 4 * n + 1));
+  }));
+});
+
+Deno.test("chooseStretch() takes the head of a clip at the wanted rate", () => {
+  assert.deepEqual(chooseStretch(3, { fps: 8, wanted: 9, stride: 4 }), { start: 0, frames: 9, fps: 8, seconds: 9 / 8 });
+  assert.equal(chooseStretch(0.033, { fps: 24, wanted: 17, stride: 4 }), undefined);
+});
+
+Deno.test("timingNotes() remarks on gaps and on slow clips", () => {
+  const stretch = { start: 0, frames: 49, fps: 24, seconds: 49 / 24 };
+  assert.deepEqual(timingNotes(Array.from({ length: 60 }, (_, k) => k / 24), stretch), []);
+  assert.match(timingNotes([0, 1 / 24, 8], stretch).join(), /stands still/);
+  assert.match(timingNotes(Array.from({ length: 60 }, (_, k) => k / 10), stretch).join(), /far below 24 fps/);
+});
+
+const settings: PlanSettings = {
+  resolution: 64,
+  divisor: 32,
+  maxAspect: 2,
+  buckets: [{ width: 64, height: 64 }],
+  numFrames: 17,
+  fps: 24,
+  temporalStride: 4,
+};
+const info: MediaInfo = {
+  path: "a.mp4",
+  isImage: false,
+  container: "mov,mp4,m4a,3gp,3g2,mj2",
+  codec: "h264",
+  pixelFormat: "yuv420p",
+  codedWidth: 640,
+  codedHeight: 360,
+  width: 640,
+  height: 360,
+  orientation: 1,
+  fps: 24,
+  statedRate: { num: 24, den: 1 },
+  tick: 1 / 12288,
+  duration: 2,
+  statedDuration: 2,
+  frameTimes: Array.from({ length: 48 }, (_, k) => k / 24),
+  streamIndex: 0,
+  numVideoStreams: 1,
+  hasAudio: false,
+  hasAlpha: false,
+  interlaced: false,
+  hdr: false,
+};
+
+Deno.test("planItem() says what will be used", () => {
+  const plan = planItem(info, { kind: "clip", settings });
+  assert.ok(plan.status === "used");
+  assert.equal(plan.bucket, "64x64x17");
+  assert.deepEqual(plan.stretch, { start: 0, frames: 17, fps: 24, seconds: 17 / 24 });
+  assert.deepEqual([plan.crop.scaledWidth, plan.crop.left], [114, 25]);
+});
+
+for (
+  const [what, change, kind, reason] of [
+    ["a clip that is too short", { duration: 0.1, statedDuration: 0.1 }, "clip", /too short/],
+    ["HDR", { hdr: true }, "clip", /HDR/],
+    ["a file that is cut off", { duration: 0.54, statedDuration: 1.375 }, "clip", /cut off: 0.54 of 1.38 s/],
+    ["a still that is called a clip", { isImage: true, container: "jpeg_pipe" }, "clip", /still picture/],
+    ["a clip that is called a still", {}, "still", /it is a video/],
+  ] as const
+) {
+  Deno.test(`planItem() rejects ${what}`, () => {
+    const plan = planItem({ ...info, ...change }, { kind, settings });
+    assert.ok(plan.status === "rejected");
+    assert.match(plan.reason, reason);
+    assert.notEqual(plan.cure, "");
+  });
+}

@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DataError } from "../../src/base/mod.ts";
+import { framesToTensor } from "../../src/data/mod.ts";
+import { liveHandles, type Tensor, tidy } from "../../src/torch/mod.ts";
+import { prepare } from "../support/dataset.ts";
+import { CLIPS, ffmpeg } from "../support/media.ts";
+import { withFolder } from "../support/tmp.ts";
+import { useTorch } from "../support/torch.ts";
+
+await useTorch();
+
+/** Settings of the built-in tiny model's experiment. */
+const TINY = { resolution: { width: 128, height: 128 }, numFrames: 9, fps: 8, captionDropout: 0 };
+const COCKATOOS = ["cockatoo_approach", "cockatoo_profile_rot90", "cockatoo_retreat_vfr"];
+
+/** Copies clips or stills with their captions. */
+function copy(folder: string, ...names: readonly string[]): void {
+  for (const { name } of Deno.readDirSync(CLIPS)) {
+    if (names.some((stem) => name.startsWith(`${stem}.`))) Deno.copyFileSync(join(CLIPS, name), join(folder, name));
+  }
+}
+
+/** Runs a body with a folder of clips and one for the cache. */
+async function withClips(
+  names: readonly string[],
+  body: (data: string, cacheDir: string) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    const data = join(folder, "clips");
+    Deno.mkdirSync(data);
+    copy(data, ...names);
+    await body(data, join(folder, "cache"));
+  });
+}
+
+Deno.test("framesToTensor() maps bytes to [-1, 1], frames behind channels", () => {
+  tidy(() => {
+    const pixels = Uint8Array.from([0, 51, 255, 0, 102, 255, 0, 51, 255, 255, 102, 0]); // [2, 1, 2, 3]
+    const frames = framesToTensor({ pixels, numFrames: 2, height: 1, width: 2, sourceTimes: [] });
+    assert.deepEqual(frames.shape, [1, 3, 2, 1, 2]);
+    const round = frames.toNumbers().map((value) => Math.round(value * 1e6) / 1e6);
+    assert.deepEqual(round, [-1, -1, -1, 1, -0.6, -0.2, -0.6, -0.2, 1, 1, 1, -1]);
+  });
+});
+
+Deno.test("prepareDataset() encodes each clip once and gives batches of latents and embeddings", async () => {
+  const before = liveHandles();
+  await withClips(COCKATOOS, async (data, cacheDir) => {
+    const values = { ...TINY, sources: [{ path: data }] };
+    const { dataset, events, calls } = await prepare(values, { cacheDir });
+    assert.deepEqual(calls.videos, [[1, 3, 9, 128, 128], [1, 3, 9, 128, 128], [1, 3, 9, 128, 128]]);
+    assert.equal(calls.captions.length, 3);
+    assert.deepEqual(dataset.items.map(({ bucket, frames, fps }) => [bucket, frames, fps]), [
+      ["128x128x9", 9, 8],
+      ["128x128x9", 9, 8],
+      ["128x128x9", 9, 8],
+    ]);
+    const used = events.filter((event) => event.type === "file" && event.status === "used");
+    assert.deepEqual(used[0], {
+      type: "file",
+      path: join(data, "cockatoo_approach.mp4"),
+      status: "used",
+      frames: 9,
+      fps: 8,
+      width: 128,
+      height: 128,
+      crop: { x: 50, y: 0, width: 128, height: 128 },
+    });
+    tidy(() => {
+      const batch = dataset.batch(0, { batchSize: 4, seed: 0 });
+      assert.deepEqual(batch.latents.shape, [4, 3, 3, 8, 8]);
+      assert.equal(batch.latents.dtype, "float32");
+      batch.items.forEach(({ caption }, at) => assert.equal(batch.text[at]?.size(0), caption.length));
+    });
+    const again = await prepare(values, { cacheDir });
+    assert.deepEqual(again.calls, { videos: [], captions: [] });
+    assert.deepEqual(again.dataset.items, dataset.items);
+  });
+  assert.equal(liveHandles(), before);
+});
+
+Deno.test("prepareDataset() encodes anew whatever a setting or an encoder changes, and nothing else", async () => {
+  await withClips(["plant_window_tilt"], async (data, cacheDir) => {
+    const values = { ...TINY, sources: [{ path: data }] };
+    const count = async (change: object, options: object = {}): Promise<number[]> => {
+      const { calls } = await prepare({ ...values, ...change }, { cacheDir, ...options });
+      return [calls.videos.length, calls.captions.length];
+    };
+    assert.deepEqual(await count({}), [1, 1]);
+    assert.deepEqual(await count({ numFrames: 5 }), [1, 0]);
+    assert.deepEqual(await count({ fps: 12 }), [1, 0]);
+    assert.deepEqual(await count({ resolution: { width: 96, height: 96 } }), [1, 0]);
+    assert.deepEqual(await count({ triggerWord: "ohwx" }), [0, 1]);
+    assert.deepEqual(await count({}, { fingerprints: { video: "v2", text: "t1" } }), [1, 0]);
+    assert.deepEqual(await count({}, { fingerprints: { video: "v1", text: "t2" } }), [0, 1]);
+    assert.deepEqual(await count({ captionDropout: 0.1 }), [0, 1]);
+    Deno.renameSync(join(data, "plant_window_tilt.mp4"), join(data, "b.mp4"));
+    Deno.renameSync(join(data, "plant_window_tilt.txt"), join(data, "b.txt"));
+    assert.deepEqual(await count({}), [0, 0]);
+  });
+});
+
+Deno.test("Dataset.batch() follows from its arguments alone, caption dropout included", async () => {
+  await withClips([...COCKATOOS, "still_cat"], async (data, cacheDir) => {
+    const values = { ...TINY, captionDropout: 0.5, sources: [{ path: data }] };
+    const options = { batchSize: 2, seed: 3, captionDropout: 0.5 };
+    const tell = async (numbers: readonly number[]): Promise<unknown[]> => {
+      const { dataset } = await prepare(values, { cacheDir });
+      return numbers.map((index) =>
+        tidy(() => {
+          const { latents, captions, items, epoch } = dataset.batch(index, options);
+          return { sum: latents.sum().item(), captions, paths: items.map(({ path }) => path), epoch };
+        })
+      );
+    };
+    const forward = await tell([0, 1, 2, 3, 4, 5, 6, 7]);
+    const resumed = await tell([5, 6, 7]);
+    assert.deepEqual(resumed, forward.slice(5));
+    const shown = JSON.stringify(forward);
+    assert.ok(shown.includes('""') && shown.includes("cockatoo with"), "some captions dropped, some kept");
+  });
+});
+
+Deno.test("stills and short clips go into buckets of their own", async () => {
+  await withClips(["still_cat", "still_dahlia_portrait", "coin_pen_audio"], async (data, cacheDir) => {
+    ffmpeg("-i", join(data, "coin_pen_audio.mp4"), "-frames:v", "24", "-an", join(data, "short.mp4"));
+    Deno.writeTextFileSync(join(data, "short.txt"), "short");
+    const { dataset } = await prepare({ ...TINY, resolution: 128, fps: 24, numFrames: 33, sources: [{ path: data }] }, {
+      cacheDir,
+    });
+    assert.deepEqual(dataset.items.map(({ bucket }) => bucket), [
+      "160x96x33",
+      "160x96x17",
+      "160x96x1",
+      "96x160x1",
+    ]);
+    assert.equal(dataset.batchesPerEpoch({ batchSize: 2, seed: 0 }), 4);
+  });
+});
+
+Deno.test("a bad file is rejected with its reason and the run goes on, or stops, by config", async () => {
+  await withClips(["plant_window_tilt"], async (data, cacheDir) => {
+    Deno.writeFileSync(join(data, "bad.mp4"), new Uint8Array(0));
+    Deno.writeTextFileSync(join(data, "bad.txt"), "bad");
+    const values = { ...TINY, sources: [{ path: data }] };
+    const { dataset, events } = await prepare(values, { cacheDir });
+    assert.equal(dataset.items.length, 1);
+    assert.deepEqual(events.filter((event) => event.type === "file" && event.status === "rejected"), [{
+      type: "file",
+      path: join(data, "bad.mp4"),
+      status: "rejected",
+      reason: "the file is empty (0 bytes)",
+      cure: "replace it with the real file or remove it",
+    }]);
+    await assert.rejects(prepare({ ...values, onBadFile: "stop" }, { cacheDir }), (error: DataError) => {
+      assert.ok(error instanceof DataError);
+      assert.match(error.message, /^Cannot use ".*bad.mp4": the file is empty \(0 bytes\)$/);
+      assert.equal(error.exitCode, 3);
+      return true;
+    });
+  });
+});
+
+Deno.test("prepareDataset() says why nothing is usable", async () => {
+  await withClips([], async (data, cacheDir) => {
+    const values = { ...TINY, sources: [{ path: data }] };
+    await assert.rejects(prepare(values, { cacheDir }), /there is no clip or picture in the sources/);
+    Deno.writeTextFileSync(join(data, "a.mp4"), "hello");
+    await assert.rejects(
+      prepare(values, { cacheDir }),
+      /1 files were rejected, the first: ".*a.mp4": it has no caption/,
+    );
+  });
+});
+
+Deno.test("a file that changes between the look and the reading is left out", async () => {
+  await withClips(["plant_window_tilt", "tree_wind"], async (data, cacheDir) => {
+    let first = true;
+    const { dataset, calls } = await prepare({ ...TINY, sources: [{ path: data }] }, { cacheDir });
+    assert.equal(calls.videos.length, 2);
+    const stand = await prepare({ ...TINY, numFrames: 5, sources: [{ path: data }] }, {
+      cacheDir,
+      encodeVideo: (frames: Tensor): Tensor => {
+        if (first) {
+          first = false;
+          Deno.writeFileSync(join(data, "tree_wind.avi"), new Uint8Array(9), { append: true });
+        }
+        return frames.clone();
+      },
+    });
+    assert.equal(dataset.items.length, 2);
+    assert.deepEqual(stand.dataset.rejected.map(({ reason }) => reason), ["it was changed while it was read"]);
+  });
+});
+
+Deno.test("two runs at once share the work", async () => {
+  await withClips([...COCKATOOS, "plant_window_tilt", "tree_wind"], async (data, cacheDir) => {
+    const values = { ...TINY, sources: [{ path: data }] };
+    const [a, b] = await Promise.all([prepare(values, { cacheDir }), prepare(values, { cacheDir })]);
+    assert.equal(a.calls.videos.length + b.calls.videos.length, 5);
+    assert.deepEqual(a.dataset.items, b.dataset.items);
+  });
+});
+
+Deno.test("content that cannot teach anything is used with a warning", async () => {
+  await withClips([], async (data, cacheDir) => {
+    ffmpeg("-f", "lavfi", "-i", "color=black:s=128x128:r=24", "-frames:v", "33", join(data, "black.mp4"));
+    ffmpeg("-f", "lavfi", "-i", "testsrc=s=128x128:r=24:d=0.04,loop=40:1", "-frames:v", "33", join(data, "still.mp4"));
+    for (const name of ["black", "still"]) Deno.writeTextFileSync(join(data, `${name}.txt`), name);
+    const { events } = await prepare({ ...TINY, sources: [{ path: data }] }, { cacheDir });
+    const warnings = events.flatMap((event) => event.type === "warning" ? [event.message.replace(data, "")] : []);
+    assert.deepEqual(warnings, ['"/black.mp4": it is black throughout', '"/still.mp4": nothing moves in it']);
+  });
+});
