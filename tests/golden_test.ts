@@ -11,8 +11,10 @@ import { runPromptCleanCase, runTokenizerCase } from "./support/golden_text.ts";
 import { cannotOptimize, runLrScheduleCase, runOptimizerCase, runRngCase } from "./support/golden_small.ts";
 import { runLoraCase, runTrainingCase, runTransformerCase } from "./support/golden_train.ts";
 import {
+  cannotSample,
   runEmbeddingCase,
   runNoisingCase,
+  runPipelineCase,
   runPromptEmbedsCase,
   runSchedulerCase,
   runTextEncoderCase,
@@ -31,6 +33,7 @@ const RUNNERS: Record<string, Runner> = {
   lr_schedule: runLrScheduleCase,
   optimizer: runOptimizerCase,
   original_transformer: runOriginalTransformerCase,
+  pipeline: runPipelineCase,
   prompt_clean: runPromptCleanCase,
   prompt_embeds: runPromptEmbedsCase,
   rng: runRngCase,
@@ -46,6 +49,7 @@ const RUNNERS: Record<string, Runner> = {
 /** For kinds of which only some cases can be run: why this one cannot. */
 const LIMITS: Record<string, (dir: string) => string | undefined> = {
   optimizer: cannotOptimize,
+  pipeline: cannotSample,
 };
 
 await useTorch();

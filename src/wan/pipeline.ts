@@ -48,10 +48,12 @@ export async function generate(parts: GenerateParts, options: GenerateOptions): 
     walk.step();
     options.onStep?.(walk.stepsDone, walk.latents);
   }
-  return unscoped(() => {
-    const latents = walk.result();
-    return { latents, frames: decodeFrames(parts.vae, latents) };
-  });
+  return unscoped(() =>
+    tidy(() => {
+      const latents = walk.result();
+      return { latents, frames: decodeFrames(parts.vae, latents) };
+    })
+  );
 }
 
 function beginWalk({ model, vae }: GenerateParts, options: GenerateOptions): Denoising {

@@ -190,6 +190,11 @@ export function runEmbeddingCase(dir: string): Outcome {
   });
 }
 
+/** Why a case of kind `pipeline` cannot be run; undefined if it can. */
+export function cannotSample(dir: string): string | undefined {
+  return openCase(dir).json.expert_per_step === undefined ? undefined : "models of two experts cannot be sampled yet";
+}
+
 const PipelineArguments = z.object({
   prompt: z.string(),
   negative_prompt: z.string().default(""),
