@@ -30,6 +30,7 @@ const FLOOR_PLAN: Record<string, readonly string[]> = {
   cli: [
     ...["train", "data", "wan", "parallel", "optim", "nn", "weights", "torch"],
     ...["runs", "server", "config", "events", "media", "setup", "base", "specs"],
+    "deno.json", // the program's version
   ],
 };
 
