@@ -1,6 +1,5 @@
 /** Loads a WAN transformer from a folder in diffusers layout. */
 import { join } from "node:path";
-import { WeightsError } from "../../base/mod.ts";
 import { buildModel, type Built } from "../../nn/mod.ts";
 import type { Device, DType } from "../../torch/mod.ts";
 import { openWeights } from "../../weights/mod.ts";
