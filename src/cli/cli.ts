@@ -22,6 +22,11 @@ interface CommandEntry {
 
 const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "demo",
+    describe: "fine-tune a tiny built-in model and see what changed: the first minute",
+    load: () => import("./commands/demo.ts"),
+  },
+  {
     name: "setup",
     describe: "fetch libtorch for this machine and make its shim",
     load: () => import("./commands/setup.ts"),

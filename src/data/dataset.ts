@@ -1,6 +1,6 @@
 /** A dataset ready for training: any batch of any step at hand. */
 
-import { DataError, random, seedFor } from "../base/mod.ts";
+import { DataError, random, seedFor, stableHash } from "../base/mod.ts";
 import { quoteName } from "../media/mod.ts";
 import { cat, type Tensor, tidy } from "../torch/mod.ts";
 import { BatchOrder } from "./batches.ts";
@@ -59,6 +59,16 @@ export class Dataset {
     this.rejected = parts.rejected;
     this.#cache = parts.cache;
     this.#textKeys = parts.textKeys;
+  }
+
+  /**
+   * Changes whenever a batch of the same number would hold something else: another clip, caption, crop or encoder. A
+   * resumed run compares it.
+   */
+  get fingerprint(): string {
+    return stableHash(this.items.map(({ latentsKey, caption, repeats, bucket }) => {
+      return [latentsKey, this.#textKeys.get(caption), repeats, bucket];
+    }));
   }
 
   /** Batches in an epoch. */

@@ -9,12 +9,22 @@ import { wholeCheckpoints } from "../runs/mod.ts";
 import { deviceMemory } from "../torch/mod.ts";
 import { loadCheckpoint, pruneCheckpoints, saveCheckpoint, type TrainState } from "./checkpoint.ts";
 import { saveLora } from "./outputs.ts";
-import { makeSamples } from "./sample.ts";
+import { type MadeSample, makeSamples } from "./sample.ts";
 import { type Session, setUp } from "./setup.ts";
 import { trainStep } from "./step.ts";
 
 /** How a run ended, when it was not by an error. */
 export type TrainStatus = "done" | "stopped";
+
+/** Whoever wants to look at tensors and pixels, which events do not carry. */
+export interface TrainObserver {
+  /** Before the first step. */
+  onReady?(session: Session): void;
+  /** After each sample. */
+  onSample?(made: MadeSample): void;
+  /** After the last step. */
+  onTrained?(session: Session): void;
+}
 
 export interface TrainOptions {
   /** The run's folder, locked by this process. */
@@ -25,6 +35,7 @@ export interface TrainOptions {
   /** Goes on from the newest whole checkpoint, if there is one. */
   readonly resume: boolean;
   readonly version: string;
+  readonly observer?: TrainObserver;
 }
 
 const HEARTBEAT_MS = 2000;
@@ -84,9 +95,11 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   const sample = async (step: number): Promise<void> => {
     if (sampledAt === step) return;
     sampledAt = step;
-    await makeSamples(session, { step, folder: folder.samplesDir, emit });
+    const onSample = (made: MadeSample): void => options.observer?.onSample?.(made);
+    await makeSamples(session, { step, folder: folder.samplesDir, emit, onSample });
   };
 
+  options.observer?.onReady?.(session);
   if (config.sample !== undefined) await sample(first);
   for (let step = first; step < train.steps; step++) {
     if (performance.now() - lastHeartbeat > HEARTBEAT_MS) {
@@ -120,6 +133,7 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
     }
     await breathe();
   }
+  options.observer?.onTrained?.(session);
   const paths = saveLora(folder.outputsDir, {
     config,
     lora: trainee.lora,

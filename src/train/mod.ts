@@ -1,3 +1,5 @@
 /** Training: from a config to a LoRA. */
-export { train, type TrainOptions, type TrainStatus } from "./loop.ts";
-export { resolveDevice, resolveDtype } from "./setup.ts";
+export { type EncodedClip, FIXED_SIGMAS, type FixedLoss, fixedNoiseLoss } from "./fixed_loss.ts";
+export { train, type TrainObserver, type TrainOptions, type TrainStatus } from "./loop.ts";
+export { type MadeSample, type SampledVideo, toPixels } from "./sample.ts";
+export { resolveDevice, resolveDtype, type Session } from "./setup.ts";

@@ -16,6 +16,14 @@ export interface SampledVideo {
   readonly fps: number;
 }
 
+/** A sample that was made in a run. */
+export interface MadeSample {
+  readonly step: number;
+  /** Place of its prompt in the config. */
+  readonly index: number;
+  readonly video: SampledVideo;
+}
+
 /** Frames [1, F, 3, H, W] in [0, 1] as bytes [F, H, W, 3], rounded. */
 export function toPixels(frames: Tensor): Uint8Array {
   return tidy(() =>
@@ -56,19 +64,20 @@ export async function sampleVideo(
 /** Makes every sample the config asks for and writes each as an MP4. */
 export async function makeSamples(
   session: Session,
-  options: { step: number; folder: string; emit: Emit },
+  options: { step: number; folder: string; emit: Emit; onSample: (made: MadeSample) => void },
 ): Promise<void> {
   const { sample } = session.config;
   if (sample === undefined) return;
-  const { step, folder, emit } = options;
+  const { step, folder, emit, onSample } = options;
   const total = sample.prompts.length;
-  for (const [i, prompt] of sample.prompts.entries()) {
-    emit({ type: "stage", stage: "sampling", done: i, total, item: prompt });
+  for (const [index, prompt] of sample.prompts.entries()) {
+    emit({ type: "stage", stage: "sampling", done: index, total, item: prompt });
     const { seed } = sample;
     const video = await sampleVideo(session, { sample, prompt, seed });
-    const path = join(folder, `step-${String(step).padStart(8, "0")}-${i}.mp4`);
+    const path = join(folder, `step-${String(step).padStart(8, "0")}-${index}.mp4`);
     await writeVideo(path, video.pixels, { ...video, comment: JSON.stringify({ prompt, seed, step }) });
     emit({ type: "sample", step, path, prompt, seed });
+    onSample({ step, index, video });
   }
   emit({ type: "stage", stage: "sampling", done: total, total });
 }

@@ -1,0 +1,61 @@
+/** LoRA files named on the command line, and how they come onto a model. */
+import { existsSync } from "node:fs";
+import { ConfigError } from "../../base/mod.ts";
+import { LoraSet } from "../../nn/mod.ts";
+import type { Expert, WanTransformer } from "../../wan/mod.ts";
+import { type LoraComponent, readLoraFile, SafetensorsFile } from "../../weights/mod.ts";
+
+/** A LoRA file and how strongly it is applied. */
+export interface LoraChoice {
+  readonly path: string;
+  /** Factor on top of alpha / rank. */
+  readonly strength: number;
+}
+
+/**
+ * Reads `FILE` or `FILE:strength`. A file whose own name ends so wins over the strength.
+ * @throws {ConfigError} if there is no such file or the strength is no number
+ */
+export function parseLora(text: string): LoraChoice {
+  if (existsSync(text)) return { path: text, strength: 1 };
+  const colon = text.lastIndexOf(":");
+  const [path, strength] = colon > 0 ? [text.slice(0, colon), text.slice(colon + 1)] : [text, "1"];
+  if (!existsSync(path)) {
+    throw new ConfigError(`Cannot use the LoRA "${text}": there is no such file`, {
+      cure: "check the path; the strength goes behind it, as in `style.safetensors:0.8`",
+    });
+  }
+  const factor = Number(strength);
+  if (strength.trim() === "" || !Number.isFinite(factor)) {
+    throw new ConfigError(`Cannot use the LoRA "${text}": its strength "${strength}" is no number`, {
+      cure: `write it as in \`${path}:0.8\``,
+    });
+  }
+  return { path, strength: factor };
+}
+
+/**
+ * Hangs LoRAs on a model, one beside the other; disposing of the result takes them off.
+ * @throws {WeightsError} if a file is damaged, is for the other expert, or does not fit the model
+ */
+export function applyLoras(
+  model: WanTransformer,
+  options: { choices: readonly LoraChoice[]; expert: Expert },
+): DisposableStack {
+  using stack = new DisposableStack();
+  for (const { path, strength } of options.choices) {
+    using file = readLoraFile(path, { component: componentIn(path, options.expert) });
+    stack.use(LoraSet.load(model.linears, { modules: file.modules, name: path, strength }));
+  }
+  return stack.move();
+}
+
+/**
+ * Which of a file's adapters an expert takes. The low-noise expert takes those under its own name, and where there are
+ * none all of them: diffusers saves a LoRA of either expert under `transformer.`.
+ */
+function componentIn(path: string, expert: Expert): LoraComponent | undefined {
+  if (expert !== "low") return "transformer";
+  using file = SafetensorsFile.open(path);
+  return [...file.entries.keys()].some((key) => key.startsWith("transformer_2.")) ? "transformer_2" : undefined;
+}

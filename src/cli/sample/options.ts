@@ -1,0 +1,40 @@
+/** How values of flags are read; what is wrong with one is said beside the flag's name. */
+import { InvalidArgumentError } from "@commander-js/extra-typings";
+
+/** A whole number of at least `least`. */
+export function whole(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`It is a whole number of at least ${least}.`);
+  };
+}
+
+/** A number above `above`, or from `from` on. */
+export function real(limit: { above: number } | { from: number }): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    const fits = "above" in limit ? value > limit.above : value >= limit.from;
+    if (text.trim() !== "" && Number.isFinite(value) && fits) return value;
+    throw new InvalidArgumentError(
+      "above" in limit ? `It is a number above ${limit.above}.` : `It is a number of at least ${limit.from}.`,
+    );
+  };
+}
+
+/** A device's name. */
+export function deviceName(text: string): string {
+  if (/^(auto|cpu|cuda(:\d+)?)$/.test(text)) return text;
+  throw new InvalidArgumentError("Allowed are auto, cpu, cuda and cuda:N.");
+}
+
+/** Text with anything in it. */
+export function nonEmpty(text: string): string {
+  if (text.trim() !== "") return text;
+  throw new InvalidArgumentError("It is empty.");
+}
+
+/** Collects an option that may be given several times. */
+export function gather(value: string, values: readonly string[]): string[] {
+  return [...values, value];
+}

@@ -1,0 +1,111 @@
+/** What a sample is made with: what the user asked for, else what suits the model. */
+import { ConfigError, WeightsError } from "../../base/mod.ts";
+import { latentSize, type ModelFolder, type SolverKind } from "../../wan/mod.ts";
+
+/** What a user may ask for. */
+export interface SampleWishes {
+  readonly negativePrompt?: string | undefined;
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+  readonly frames?: number | undefined;
+  readonly fps?: number | undefined;
+  readonly steps?: number | undefined;
+  readonly guidance?: number | undefined;
+  readonly shift?: number | undefined;
+  readonly solver?: SolverKind | undefined;
+  readonly seed?: number | undefined;
+}
+
+/** Everything that decides a sample beside the prompt and the weights. */
+export interface SampleSettings {
+  readonly negativePrompt: string;
+  readonly width: number;
+  readonly height: number;
+  readonly numFrames: number;
+  readonly fps: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly shift: number;
+  readonly solver: SolverKind;
+  readonly seed: number;
+}
+
+/** What is known of given material. */
+export interface GivenMaterial {
+  /** Width and height of the first frame's picture, in pixels. */
+  readonly image?: { readonly width: number; readonly height: number } | undefined;
+  /** Shape of the starting latents. */
+  readonly latents?: readonly number[] | undefined;
+}
+
+/** For a model of no published size nothing is known to suit it: a short, small clip, quickly made. Chosen. */
+const SMALL = { positions: 4, latentFrames: 3, fps: 8, steps: 20 } as const;
+
+/**
+ * Completes what the user asked for: a size from the starting latents, else the published one whose shape comes nearest
+ * to the picture's; for a model of no published size 4 × 4 tokens and 3 latent frames.
+ * @throws {ConfigError} for a size that the model cannot make, naming the nearest, or that the starting latents do not have
+ * @throws {WeightsError} if the starting latents are not the model's
+ */
+export function completeSettings(
+  models: ModelFolder,
+  { wishes, given }: { wishes: SampleWishes; given: GivenMaterial },
+): SampleSettings {
+  const { variant: { inference }, isPublishedSize } = models;
+  const size = sizeOf(models, { wishes, given });
+  return {
+    ...size,
+    negativePrompt: wishes.negativePrompt ?? inference.negativePrompt,
+    fps: wishes.fps ?? (isPublishedSize ? inference.fps : SMALL.fps),
+    steps: wishes.steps ?? (isPublishedSize ? inference.steps : SMALL.steps),
+    guidanceScale: wishes.guidance ?? inference.guidanceScale,
+    shift: wishes.shift ?? models.shift,
+    solver: wishes.solver ?? "unipc",
+    seed: wishes.seed ?? 0,
+  };
+}
+
+type Size = Pick<SampleSettings, "width" | "height" | "numFrames">;
+
+function sizeOf(models: ModelFolder, { wishes, given }: { wishes: SampleWishes; given: GivenMaterial }): Size {
+  const fromLatents = given.latents && sizeOfLatents(models, given.latents);
+  const { width, height, numFrames } = fromLatents ?? usualSize(models, given.image);
+  const size: Size = {
+    width: wishes.width ?? width,
+    height: wishes.height ?? height,
+    numFrames: wishes.frames ?? numFrames,
+  };
+  latentSize(size, models);
+  if (fromLatents !== undefined && (["width", "height", "numFrames"] as const).some((k) => size[k] !== fromLatents[k])) {
+    throw new ConfigError(
+      `Cannot start from these latents: they are those of ${numFrames} frames of ${width}x${height}, not of ` +
+        `${size.numFrames} frames of ${size.width}x${size.height}`,
+      { cure: "leave --width, --height and --frames out: the latents tell them" },
+    );
+  }
+  return size;
+}
+
+function sizeOfLatents(models: ModelFolder, shape: readonly number[]): Size {
+  const { latentChannels, spatialStride, temporalStride } = models;
+  const [B, C, T = 0, h = 0, w = 0] = shape;
+  if (shape.length !== 5 || B !== 1 || C !== latentChannels || T * h * w === 0) {
+    throw new WeightsError(
+      `Cannot start from these latents: their shape is [${shape.join(", ")}], not [1, ${latentChannels}, T, h, w]`,
+      { cure: "give the noise of one video, as wide as the model's latents" },
+    );
+  }
+  return { width: w * spatialStride, height: h * spatialStride, numFrames: (T - 1) * temporalStride + 1 };
+}
+
+function usualSize(models: ModelFolder, image: GivenMaterial["image"]): Size {
+  const { variant: { inference }, isPublishedSize, spatialDivisor, temporalStride } = models;
+  if (!isPublishedSize) {
+    const side = SMALL.positions * spatialDivisor;
+    return { width: side, height: side, numFrames: (SMALL.latentFrames - 1) * temporalStride + 1 };
+  }
+  const off = ([width, height]: readonly [number, number]): number =>
+    image === undefined ? 0 : Math.abs(Math.log((width / height) / (image.width / image.height)));
+  const [[width, height] = [spatialDivisor, spatialDivisor]] = [...inference.sizes].sort((a, b) => off(a) - off(b));
+  return { width, height, numFrames: inference.numFrames };
+}
