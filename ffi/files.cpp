@@ -108,7 +108,8 @@ int32_t wt_read_tensor(int32_t length) {
     Descriptor file(path);
     struct stat info {};
     if (::fstat(file.fd, &info) != 0) fail("examine", path);
-    if (request.offset + request.bytes > static_cast<size_t>(info.st_size)) {
+    const auto size = static_cast<size_t>(info.st_size);
+    if (request.offset > size || request.bytes > size - request.offset) {
       throw Failure(WT_FILE, "cannot read " + path + ": the tensor lies outside the file");
     }
     at::Tensor tensor = at::empty(request.sizes, at::TensorOptions().dtype(request.dtype));
@@ -116,7 +117,8 @@ int32_t wt_read_tensor(int32_t length) {
     for (size_t done = 0; done < request.bytes;) {
       const ssize_t got = ::pread(file.fd, target + done, request.bytes - done, static_cast<off_t>(request.offset + done));
       if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) fail("read", path);
+      if (got < 0) fail("read", path);
+      if (got == 0) throw Failure(WT_FILE, "cannot read " + path + ": it became shorter meanwhile");
       done += static_cast<size_t>(got);
     }
     return put_tensor(std::move(tensor));

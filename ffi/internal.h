@@ -47,29 +47,23 @@ class Table {
   explicit Table(const char* kind) : kind_(kind) {}
 
   int32_t put(Value&& value) {
-    uint32_t slot;
-    if (free_.empty()) {
-      slot = static_cast<uint32_t>(slots_.size());
-      if (slot > kSlotMask) throw Failure(WT_ERROR, std::string("more than 8,388,607 live handles of kind ") + kind_);
-      slots_.emplace_back();
-    } else {
-      slot = free_.back();
-      free_.pop_back();
-    }
+    if (free_.empty()) grow();
+    const uint32_t slot = free_.back();
+    free_.pop_back();
     Slot& entry = slots_[slot];
     entry.value = std::move(value);
-    entry.used = true;
+    entry.handle = static_cast<int32_t>(slot | (static_cast<uint32_t>(entry.generation) << kSlotBits));
     ++live_;
-    return static_cast<int32_t>(slot | (static_cast<uint32_t>(entry.generation) << kSlotBits));
+    return entry.handle;
   }
 
-  Value& at(int32_t handle) { return slots_[check(handle)].value; }
+  Value& at(int32_t handle) { return slots_[slot_of(handle)].value; }
 
   void drop(int32_t handle) {
-    const uint32_t slot = check(handle);
+    const uint32_t slot = slot_of(handle);
     Slot& entry = slots_[slot];
     entry.value = Value();
-    entry.used = false;
+    entry.handle = 0;
     ++entry.generation;  // wraps at 256
     free_.push_back(slot);
     --live_;
@@ -82,17 +76,23 @@ class Table {
   static constexpr uint32_t kSlotMask = (1u << kSlotBits) - 1;
   struct Slot {
     Value value{};
+    int32_t handle = 0;  // what was given out for it; 0 while it is free
     uint8_t generation = 0;
-    bool used = false;
   };
 
-  uint32_t check(int32_t handle) const {
+  uint32_t slot_of(int32_t handle) const {
     const uint32_t slot = static_cast<uint32_t>(handle) & kSlotMask;
-    const uint8_t generation = static_cast<uint8_t>(static_cast<uint32_t>(handle) >> kSlotBits);
-    if (handle <= 0 || slot >= slots_.size() || !slots_[slot].used || slots_[slot].generation != generation) {
+    if (slot >= slots_.size() || slots_[slot].handle != handle || handle == 0) [[unlikely]] {
       throw Failure(WT_BAD_HANDLE, std::string("the ") + kind_ + " behind this handle was freed or never existed");
     }
     return slot;
+  }
+
+  void grow() {
+    const uint32_t slot = static_cast<uint32_t>(slots_.size());
+    if (slot > kSlotMask) throw Failure(WT_ERROR, std::string("more than 8,388,607 live handles of kind ") + kind_);
+    slots_.emplace_back();
+    free_.push_back(slot);
   }
 
   const char* kind_;
@@ -101,10 +101,11 @@ class Table {
   int32_t live_ = 0;
 };
 
-Table<at::Tensor>& tensors();
-Table<at::Generator>& generators();
+// Never destroyed: at process exit libtorch may be gone before the tables would be.
+extern Table<at::Tensor>& tensors;
+extern Table<at::Generator>& generators;
 
-inline int32_t put_tensor(at::Tensor tensor) { return tensor.defined() ? tensors().put(std::move(tensor)) : 0; }
+inline int32_t put_tensor(at::Tensor tensor) { return tensor.defined() ? tensors.put(std::move(tensor)) : 0; }
 
 // Sizes written as `ndim, sizes` from `arguments[at]` on.
 std::vector<int64_t> read_sizes(int32_t at);

@@ -10,20 +10,36 @@ using namespace wt;
 
 namespace {
 
-std::vector<c10::OperatorHandle>& operators() {
-  static auto* list = new std::vector<c10::OperatorHandle>();
-  return *list;
-}
+// An operator with what its schema says, worked out once: asking the schema costs more than a small operator does.
+struct Operator {
+  c10::OperatorHandle handle;
+  std::vector<std::optional<c10::IValue>> defaults;  // one for each argument
+  bool fresh;  // no result shares memory with an argument and no argument is written to
 
-c10::OperatorHandle& operator_at(int32_t op) {
-  auto& list = operators();
-  if (op < 0 || static_cast<size_t>(op) >= list.size()) throw Failure(WT_BAD_ARGUMENT, "no operator of this number");
-  return list[op];
+  explicit Operator(const c10::OperatorHandle& found) : handle(found) {
+    const c10::FunctionSchema& schema = handle.schema();
+    fresh = true;
+    for (const auto& argument : schema.arguments()) {
+      defaults.push_back(argument.default_value());
+      fresh = fresh && argument.alias_info() == nullptr;
+    }
+    for (const auto& result : schema.returns()) fresh = fresh && result.alias_info() == nullptr;
+  }
+};
+
+// Never destroyed, as the handle tables.
+std::vector<Operator>& operators = *new std::vector<Operator>();
+
+Operator& operator_at(int32_t op) {
+  if (op < 0 || static_cast<size_t>(op) >= operators.size()) throw Failure(WT_BAD_ARGUMENT, "no operator of this number");
+  return operators[op];
 }
 
 // A cursor over the argument words; bounds are checked so that a wrong count cannot read past the buffer.
 struct Words {
   int32_t at = 0;
+  bool needs_graph = false;  // a tensor that was read wants a gradient
+
   double next() {
     if (at >= kWords) throw Failure(WT_BAD_ARGUMENT, "the arguments are longer than the argument buffer");
     return arguments[at++];
@@ -34,6 +50,13 @@ struct Words {
     const double n = next();
     if (!(n >= 0 && n <= kWords)) throw Failure(WT_BAD_ARGUMENT, "a list has an impossible length");
     return static_cast<int32_t>(n);
+  }
+  const at::Tensor& tensor() { return tensor(handle()); }
+  const at::Tensor& tensor(int32_t handle) {
+    const at::Tensor& found = tensors.at(handle);
+    const at::TensorImpl* impl = found.unsafeGetTensorImpl();
+    needs_graph = needs_graph || (impl->autograd_meta() != nullptr && impl->requires_grad());
+    return found;
   }
 };
 
@@ -46,18 +69,16 @@ c10::IValue list_of(Words& words, Next&& next) {
   return list;
 }
 
-c10::IValue read_value(Words& words, const c10::FunctionSchema& schema, size_t index) {
-  switch (static_cast<WtTag>(words.handle())) {
+[[noreturn]] void no_default(const Operator& op, size_t index) {
+  const auto& schema = op.handle.schema();
+  throw Failure(WT_BAD_ARGUMENT, "argument " + schema.arguments()[index].name() + " has no default value");
+}
+
+// The values that are rarer than tensors, numbers and defaults.
+c10::IValue read_other(Words& words, WtTag tag) {
+  switch (tag) {
     case WT_NONE:
       return {};
-    case WT_TENSOR:
-      return tensors().at(words.handle());
-    case WT_INT:
-      return words.integer();
-    case WT_FLOAT:
-      return words.next();
-    case WT_BOOL:
-      return words.next() != 0;
     case WT_STRING: {
       const int32_t offset = words.handle();
       const int32_t length = words.handle();
@@ -70,57 +91,77 @@ c10::IValue read_value(Words& words, const c10::FunctionSchema& schema, size_t i
       return list_of<double>(words, [&] { return words.next(); });
     case WT_BOOLS:
       return list_of<bool>(words, [&] { return words.next() != 0; });
-    case WT_SCALARS:
+    case WT_SCALARS: {
       // A dispatcher list of scalars is a generic list of numbers.
-      return [&] {
-        const int32_t n = words.count();
-        c10::impl::GenericList list(c10::NumberType::get());
-        for (int32_t i = 0; i < n; ++i) list.push_back(c10::IValue(words.next()));
-        return c10::IValue(list);
-      }();
+      const int32_t n = words.count();
+      c10::impl::GenericList list(c10::NumberType::get());
+      for (int32_t i = 0; i < n; ++i) list.push_back(c10::IValue(words.next()));
+      return list;
+    }
     case WT_TENSORS:
-      return list_of<at::Tensor>(words, [&] { return tensors().at(words.handle()); });
+      return list_of<at::Tensor>(words, [&] { return words.tensor(); });
     case WT_OPTIONAL_TENSORS:
       return list_of<std::optional<at::Tensor>>(words, [&]() -> std::optional<at::Tensor> {
         const int32_t handle = words.handle();
-        if (!handle) return std::nullopt;
-        return tensors().at(handle);
+        if (handle == 0) return std::nullopt;
+        return words.tensor(handle);
       });
     case WT_DEVICE: {
       const auto type = static_cast<c10::DeviceType>(words.handle());
       return c10::Device(type, static_cast<c10::DeviceIndex>(words.handle()));
     }
     case WT_GENERATOR:
-      return generators().at(words.handle());
-    case WT_DEFAULT:
-      break;
+      return generators.at(words.handle());
     default:
       throw Failure(WT_BAD_ARGUMENT, "unknown argument tag");
   }
-  const auto& value = schema.arguments()[index].default_value();
-  if (!value.has_value()) {
-    throw Failure(WT_BAD_ARGUMENT, "argument " + schema.arguments()[index].name() + " has no default value");
+}
+
+void push_argument(torch::jit::Stack& stack, Words& words, const Operator& op, size_t index) {
+  const auto tag = static_cast<WtTag>(words.handle());
+  switch (tag) {
+    case WT_TENSOR:
+      stack.emplace_back(words.tensor());
+      return;
+    case WT_INT:
+      stack.emplace_back(words.integer());
+      return;
+    case WT_FLOAT:
+      stack.emplace_back(words.next());
+      return;
+    case WT_BOOL:
+      stack.emplace_back(words.next() != 0);
+      return;
+    case WT_DEFAULT:
+      if (!op.defaults[index].has_value()) no_default(op, index);
+      stack.emplace_back(*op.defaults[index]);
+      return;
+    default:
+      stack.push_back(read_other(words, tag));
   }
-  return *value;
 }
 
 // The dispatcher's stack is kept between calls so that a call allocates nothing for it.
-torch::jit::Stack& run(int32_t op, int32_t nargs) {
-  static auto* stack = new torch::jit::Stack();
-  stack->clear();
-  const c10::OperatorHandle& handle = operator_at(op);
-  const c10::FunctionSchema& schema = handle.schema();
-  const size_t wanted = schema.arguments().size();
-  if (static_cast<size_t>(nargs) > wanted) throw Failure(WT_BAD_ARGUMENT, "more arguments than " + toString(schema));
+torch::jit::Stack& stack = *new torch::jit::Stack();
+
+void run(int32_t number, int32_t nargs) {
+  stack.clear();  // an exception leaves arguments behind
+  const Operator& op = operator_at(number);
+  const size_t wanted = op.defaults.size();
+  if (static_cast<size_t>(nargs) > wanted) throw Failure(WT_BAD_ARGUMENT, "more arguments than " + toString(op.handle.schema()));
   Words words;
-  for (int32_t i = 0; i < nargs; ++i) stack->push_back(read_value(words, schema, i));
+  for (int32_t i = 0; i < nargs; ++i) push_argument(stack, words, op, i);
   for (size_t i = nargs; i < wanted; ++i) {
-    const auto& value = schema.arguments()[i].default_value();
-    if (!value.has_value()) throw Failure(WT_BAD_ARGUMENT, "argument " + schema.arguments()[i].name() + " is missing");
-    stack->push_back(*value);
+    if (!op.defaults[i].has_value()) no_default(op, i);
+    stack.emplace_back(*op.defaults[i]);
   }
-  handle.callBoxed(*stack);
-  return *stack;
+  if (op.fresh && !(words.needs_graph && c10::GradMode::is_enabled())) {
+    // Nothing to record: neither a graph, nor a view, nor a write. Autograd's layers would find that out, at a cost.
+    c10::impl::ExcludeDispatchKeyGuard below_autograd(c10::autograd_dispatch_keyset_with_ADInplaceOrView);
+    op.handle.callBoxed(stack);
+  } else {
+    op.handle.callBoxed(stack);
+  }
 }
 
 void push_result(int32_t& at, double word) {
@@ -162,25 +203,26 @@ int32_t wt_operator(int32_t length) {
     const c10::OperatorName name(full.substr(0, dot), dot == std::string::npos ? "" : full.substr(dot + 1));
     const auto handle = c10::Dispatcher::singleton().findSchema(name);
     if (!handle.has_value()) throw Failure(WT_NO_OPERATOR, "libtorch has no operator " + full);
-    auto& known = operators();
     // A second isolate of this process gets the same numbers.
-    const auto same = std::find_if(known.begin(), known.end(), [&](const auto& op) { return op.operator_name() == name; });
-    if (same != known.end()) return static_cast<int32_t>(same - known.begin());
-    known.push_back(*handle);
-    return static_cast<int32_t>(known.size() - 1);
+    const auto same = std::find_if(operators.begin(), operators.end(), [&](const Operator& op) {
+      return op.handle.operator_name() == name;
+    });
+    if (same != operators.end()) return static_cast<int32_t>(same - operators.begin());
+    operators.emplace_back(*handle);
+    return static_cast<int32_t>(operators.size() - 1);
   });
 }
 
 int32_t wt_schema(int32_t op) {
   return guarded([&] {
-    const std::string schema = toString(operator_at(op).schema());
+    const std::string schema = toString(operator_at(op).handle.schema());
     return set_text(schema.data(), schema.size());
   });
 }
 
 int32_t wt_call(int32_t op, int32_t nargs) {
   return guarded([&]() -> int32_t {
-    auto& stack = run(op, nargs);
+    run(op, nargs);
     if (stack.size() == 1 && stack[0].isTensor()) {
       const int32_t handle = put_tensor(std::move(stack[0]).toTensor());
       stack.clear();
@@ -199,5 +241,9 @@ int32_t wt_call(int32_t op, int32_t nargs) {
 }
 
 int32_t wt_call_void(int32_t op, int32_t nargs) {
-  return guarded([&] { return run(op, nargs).clear(), 0; });
+  return guarded([&] {
+    run(op, nargs);
+    stack.clear();
+    return 0;
+  });
 }

@@ -8,6 +8,10 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/headeronly/version.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "internal.h"
 
 namespace wt {
@@ -46,15 +50,8 @@ int32_t report_exception() noexcept {
   }
 }
 
-// Never destroyed: at process exit libtorch may be gone before the tables would be.
-Table<at::Tensor>& tensors() {
-  static auto* table = new Table<at::Tensor>("tensor");
-  return *table;
-}
-Table<at::Generator>& generators() {
-  static auto* table = new Table<at::Generator>("generator");
-  return *table;
-}
+Table<at::Tensor>& tensors = *new Table<at::Tensor>("tensor");
+Table<at::Generator>& generators = *new Table<at::Generator>("generator");
 
 std::vector<int64_t> read_sizes(int32_t at) {
   const int32_t ndim = static_cast<int32_t>(arguments[at]);
@@ -68,32 +65,32 @@ std::vector<int64_t> read_sizes(int32_t at) {
 
 using namespace wt;
 
-int32_t wt_abi() { return 1; }
+int32_t wt_abi() { return 2; }
 double* wt_arguments() { return arguments; }
 double* wt_results() { return results; }
 uint8_t* wt_text() { return text; }
 int32_t wt_words() { return kWords; }
 int32_t wt_text_capacity() { return kText; }
 int32_t wt_text_length() { return text_length; }
-int32_t wt_live() { return tensors().live(); }
+int32_t wt_live() { return tensors.live(); }
 int32_t wt_torch_version() {
   return TORCH_VERSION_MAJOR * 10000 + TORCH_VERSION_MINOR * 100 + TORCH_VERSION_PATCH;
 }
 
 int32_t wt_free(int32_t handle) {
-  return guarded([&] { return tensors().drop(handle), 0; });
+  return guarded([&] { return tensors.drop(handle), 0; });
 }
 
 int32_t wt_free_many(int32_t count) {
   return guarded([&] {
-    for (int32_t i = 0; i < count; ++i) tensors().drop(static_cast<int32_t>(arguments[i]));
+    for (int32_t i = 0; i < count; ++i) tensors.drop(static_cast<int32_t>(arguments[i]));
     return 0;
   });
 }
 
 int32_t wt_meta(int32_t handle) {
   return guarded([&] {
-    const at::Tensor& tensor = tensors().at(handle);
+    const at::Tensor& tensor = tensors.at(handle);
     results[0] = static_cast<double>(tensor.scalar_type());
     results[1] = static_cast<double>(tensor.device().type());
     results[2] = static_cast<double>(tensor.device().has_index() ? tensor.device().index() : 0);
@@ -106,18 +103,18 @@ int32_t wt_meta(int32_t handle) {
 }
 
 int32_t wt_requires_grad(int32_t handle, int32_t on) {
-  return guarded([&] { return tensors().at(handle).requires_grad_(on != 0), 0; });
+  return guarded([&] { return tensors.at(handle).requires_grad_(on != 0), 0; });
 }
 
 int32_t wt_item(int32_t handle) {
   return guarded([&] {
-    results[0] = tensors().at(handle).item().toDouble();
+    results[0] = tensors.at(handle).item().toDouble();
     return 0;
   });
 }
 
 static at::Tensor& host_contiguous(int32_t handle, double length) {
-  at::Tensor& tensor = tensors().at(handle);
+  at::Tensor& tensor = tensors.at(handle);
   if (!tensor.device().is_cpu() || !tensor.is_contiguous()) {
     throw Failure(WT_BAD_ARGUMENT, "bytes can only be copied to and from a contiguous host tensor");
   }
@@ -147,7 +144,7 @@ int32_t wt_bytes_out(int32_t handle, uint8_t* bytes, double length) {
 void* wt_data(int32_t handle) {
   void* address = nullptr;
   guarded([&] {
-    const at::Tensor& tensor = tensors().at(handle);
+    const at::Tensor& tensor = tensors.at(handle);
     if (tensor.device().is_cpu() && tensor.is_contiguous()) address = const_cast<void*>(tensor.const_data_ptr());
     return 0;
   });
@@ -162,14 +159,17 @@ int32_t wt_grad_mode(int32_t on) {
 
 int32_t wt_autograd_grad(int32_t outputs, int32_t inputs, int32_t flags) {
   return guarded([&] {
+    if (outputs < 0 || inputs < 0 || 2 * int64_t{outputs} + inputs > kWords) {
+      throw Failure(WT_BAD_ARGUMENT, "too many tensors for one call");
+    }
     torch::autograd::variable_list of, seeds, with_respect_to;
-    for (int32_t i = 0; i < outputs; ++i) of.push_back(tensors().at(static_cast<int32_t>(arguments[i])));
+    for (int32_t i = 0; i < outputs; ++i) of.push_back(tensors.at(static_cast<int32_t>(arguments[i])));
     for (int32_t i = outputs; i < 2 * outputs; ++i) {
       const int32_t handle = static_cast<int32_t>(arguments[i]);
-      seeds.push_back(handle ? tensors().at(handle) : at::Tensor());
+      seeds.push_back(handle ? tensors.at(handle) : at::Tensor());
     }
     for (int32_t i = 0; i < inputs; ++i) {
-      with_respect_to.push_back(tensors().at(static_cast<int32_t>(arguments[2 * outputs + i])));
+      with_respect_to.push_back(tensors.at(static_cast<int32_t>(arguments[2 * outputs + i])));
     }
     auto grads = torch::autograd::grad(of, with_respect_to, seeds, (flags & 1) != 0, false, (flags & 2) != 0);
     for (size_t i = 0; i < grads.size(); ++i) results[i] = put_tensor(std::move(grads[i]));
@@ -186,12 +186,12 @@ int32_t wt_generator(int32_t device_type, int32_t device_index, double seed_high
         : at::globalContext().getAcceleratorHooksInterface(type).getNewGenerator(
               static_cast<c10::DeviceIndex>(device_index));
     generator.set_current_seed(seed);
-    return generators().put(std::move(generator));
+    return generators.put(std::move(generator));
   });
 }
 
 int32_t wt_generator_free(int32_t handle) {
-  return guarded([&] { return generators().drop(handle), 0; });
+  return guarded([&] { return generators.drop(handle), 0; });
 }
 
 int32_t wt_device_count(int32_t device_type) {
@@ -243,4 +243,16 @@ int32_t wt_threads(int32_t count) {
     if (count > 0) at::set_num_threads(count);
     return static_cast<int32_t>(at::get_num_threads());
   });
+}
+
+int32_t wt_keep_host_memory(double bytes) {
+#ifdef __GLIBC__
+  // Blocks up to 32 MiB (glibc's limit) come from the heap, of which so much stays when it is free: getting it from the
+  // system again costs a page fault every 4 KiB. Without "fast bins", which tensors' aligned blocks sweep all the time.
+  const int kept = static_cast<int>(std::min(std::max(bytes, 0.0), 2147483647.0));
+  return mallopt(M_MMAP_THRESHOLD, 32 << 20) && mallopt(M_TRIM_THRESHOLD, kept) && mallopt(M_MXFAST, 0) ? 1 : 0;
+#else
+  (void)bytes;
+  return 0;
+#endif
 }

@@ -90,4 +90,5 @@ WT_API int32_t wt_synchronize(int32_t device_type, int32_t device_index);
 WT_API int32_t wt_memory(int32_t device_type, int32_t device_index);  // results: allocated, peak, reserved bytes
 WT_API int32_t wt_reset_peak(int32_t device_type, int32_t device_index);
 WT_API int32_t wt_empty_cache(int32_t device_type);
+WT_API int32_t wt_keep_host_memory(double bytes);   // keeps freed host memory for the next tensors -> whether it could
 WT_API int32_t wt_threads(int32_t count);           // sets when > 0 -> threads used by host operators

@@ -40,6 +40,7 @@ export const SYMBOLS = {
   wt_memory: { parameters: [/* device type */ "i32", /* index */ "i32"], result: "i32" },
   wt_reset_peak: { parameters: [/* device type */ "i32", /* index */ "i32"], result: "i32" },
   wt_empty_cache: { parameters: [/* device type */ "i32"], result: "i32" },
+  wt_keep_host_memory: { parameters: [/* bytes */ "f64"], result: "i32" },
   wt_threads: { parameters: [/* count */ "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 

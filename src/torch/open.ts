@@ -5,12 +5,14 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { SetupError } from "../base/mod.ts";
+import { messageOf, SetupError } from "../base/mod.ts";
 import { SCHEMAS } from "./gen/ops.ts";
 import { type Native, opened, resolveOperator, schemaOf, setOpened, SYMBOLS, type Symbols } from "./library.ts";
 
 /** Version of the C boundary that this program speaks (`wt_abi`). */
-const ABI = 1;
+const ABI = 2;
+/** Bytes of freed host memory kept for the next tensors. Chosen: a small model on the host reuses less. */
+const KEPT_HOST_MEMORY = 256 * 2 ** 20;
 
 /** `2.13` for the value of libtorch's own `aoti_torch_abi_version`, which carries the version in its upper bytes. */
 function minorOf(version: bigint): string {
@@ -58,20 +60,7 @@ export function openTorch(
       { cure: "Compile one for it with `wantune setup`, or name the libtorch it was made for with --libtorch." },
     );
   }
-  let symbols: Symbols;
-  try {
-    symbols = Deno.dlopen(options.shim, SYMBOLS).symbols;
-  } catch (cause) {
-    throw new SetupError(`Cannot open the shim ${options.shim}: ${(cause as Error).message}.`, {
-      cure: "Compile it anew with `wantune setup --force`.",
-      cause,
-    });
-  }
-  if (symbols.wt_abi() !== ABI) {
-    throw new SetupError(`Cannot use the shim ${options.shim}: it speaks boundary ${symbols.wt_abi()}, not ${ABI}.`, {
-      cure: "Compile it anew with `wantune setup --force`.",
-    });
-  }
+  const symbols = openShim(options.shim);
   const buffer = (pointer: Deno.PointerValue, bytes: number): ArrayBuffer => {
     if (pointer === null) throw new SetupError(`The shim ${options.shim} has no buffers.`);
     return Deno.UnsafePointerView.getArrayBuffer(pointer, bytes);
@@ -84,14 +73,36 @@ export function openTorch(
     text: new Uint8Array(buffer(symbols.wt_text(), symbols.wt_text_capacity())),
     torchMinor: minor,
   };
-  if (options.check !== false) resolveOperators(library);
+  if (options.check !== false) resolveOperators(library, SCHEMAS);
+  symbols.wt_keep_host_memory(KEPT_HOST_MEMORY);
   if (options.threads !== undefined) symbols.wt_threads(options.threads);
   setOpened(library);
   return library;
 }
 
-function resolveOperators(library: Native): void {
-  SCHEMAS.forEach((wanted, index) => {
+/** The shim's functions; its version first, as the functions of another one may be missing. */
+function openShim(path: string): Symbols {
+  try {
+    const abi = Deno.dlopen(path, { wt_abi: SYMBOLS.wt_abi }).symbols.wt_abi();
+    if (abi === ABI) return Deno.dlopen(path, SYMBOLS).symbols;
+    throw new SetupError(`Cannot use the shim ${path}: it speaks boundary ${abi}, not ${ABI}.`, {
+      cure: "Compile it anew with `wantune setup --force`.",
+    });
+  } catch (cause) {
+    if (cause instanceof SetupError) throw cause;
+    throw new SetupError(`Cannot open the shim ${path}: ${messageOf(cause)}.`, {
+      cure: "Compile it anew with `wantune setup --force`.",
+      cause,
+    });
+  }
+}
+
+/**
+ * Resolves operators in the order of their schemas, so that each gets its place in the list as its number.
+ * @throws {SetupError} naming the first one that this libtorch has otherwise, with both schemas
+ */
+export function resolveOperators(library: Native, schemas: readonly string[]): void {
+  schemas.forEach((wanted, index) => {
     const op = resolveOperator(library, wanted.slice(0, wanted.indexOf("(")));
     const found = schemaOf(library, op);
     if (op !== index || found !== wanted) {
