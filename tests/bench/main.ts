@@ -7,7 +7,9 @@
 import { parseArgs } from "node:util";
 import { findLibtorch, shimFor } from "../../src/setup/mod.ts";
 import { libtorchMinor, ones, openTorch } from "../../src/torch/mod.ts";
+import { assetPath } from "../../src/base/mod.ts";
 import { BlockBench, type BlockShape, blockWeights } from "./block.ts";
+import { framesSpeed, weightsSpeed } from "./files.ts";
 import { compare, report, secondsEach } from "./measure.ts";
 import { PythonTorch } from "./python.ts";
 
@@ -69,6 +71,14 @@ console.log(
 try {
   if (wanted("op")) await benchOp(python);
   if (wanted("block")) { for (const name of Object.keys(BLOCKS)) await benchBlock(python, name); }
+  if (wanted("weights")) {
+    const { plain, cast } = weightsSpeed(rounds);
+    console.log(`safetensors, in memory already: ${plain.toFixed(2)} GB/s, to bfloat16 ${cast.toFixed(2)} GB/s`);
+  }
+  const clip = assetPath("presets/demo/clips/cockatoo_approach.mp4");
+  if (wanted("frames") && clip !== undefined) {
+    console.log(`a clip at 256 × 256: ${(await framesSpeed(clip, rounds)).toFixed(0)} frames/s`);
+  }
 } finally {
   await python?.[Symbol.asyncDispose]();
 }
