@@ -76,6 +76,9 @@ Deno.test("prepareDataset() encodes each clip once and gives batches of latents 
     const again = await prepare(values, { cacheDir });
     assert.deepEqual(again.calls, { videos: [], captions: [] });
     assert.deepEqual(again.dataset.items, dataset.items);
+    assert.equal(again.dataset.fingerprint, dataset.fingerprint);
+    Deno.writeTextFileSync(join(data, "cockatoo_approach.txt"), "another caption");
+    assert.notEqual((await prepare(values, { cacheDir })).dataset.fingerprint, dataset.fingerprint);
   });
   assert.equal(liveHandles(), before);
 });
