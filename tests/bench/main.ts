@@ -7,11 +7,11 @@
 import { parseArgs } from "node:util";
 import { findLibtorch, shimFor } from "../../src/setup/mod.ts";
 import { libtorchMinor, ones, openTorch } from "../../src/torch/mod.ts";
-import { assetPath } from "../../src/base/mod.ts";
 import { BlockBench, type BlockShape, blockWeights } from "./block.ts";
-import { framesSpeed, weightsSpeed } from "./files.ts";
+import { benchFrames } from "./frames.ts";
 import { compare, report, secondsEach } from "./measure.ts";
 import { PythonTorch } from "./python.ts";
+import { benchWeights } from "./weights.ts";
 
 const { values, positionals } = parseArgs({
   args: Deno.args,
@@ -72,12 +72,14 @@ try {
   if (wanted("op")) await benchOp(python);
   if (wanted("block")) { for (const name of Object.keys(BLOCKS)) await benchBlock(python, name); }
   if (wanted("weights")) {
-    const { plain, cast } = weightsSpeed(rounds);
-    console.log(`safetensors, in memory already: ${plain.toFixed(2)} GB/s, to bfloat16 ${cast.toFixed(2)} GB/s`);
+    for (const { name, gigabytesPerSecond } of benchWeights(rounds)) {
+      console.log(`${name.padEnd(34)} ${gigabytesPerSecond.toFixed(2).padStart(7)} GB/s`);
+    }
   }
-  const clip = assetPath("presets/demo/clips/cockatoo_approach.mp4");
-  if (wanted("frames") && clip !== undefined) {
-    console.log(`a clip at 256 × 256: ${(await framesSpeed(clip, rounds)).toFixed(0)} frames/s`);
+  if (wanted("frames")) {
+    console.log(
+      `${"clip to tensor, 256 x 256".padEnd(34)} ${(await benchFrames(rounds)).toFixed(0).padStart(5)} frames/s`,
+    );
   }
 } finally {
   await python?.[Symbol.asyncDispose]();
