@@ -1,5 +1,5 @@
 /** Low-rank adapters: ΔW = strength · (alpha / rank) · B·A beside a frozen weight. Source: arXiv:2106.09685, section 4.1. */
-import { type Generator, linear, rand, Tensor, zeros } from "../torch/mod.ts";
+import { type Generator, linear, rand, type Tensor, tidy, zeros } from "../torch/mod.ts";
 import type { Adapter, Linear } from "./linear.ts";
 
 /** A LoRA on one linear layer; its matrices are float32 whatever the base weight is. */
@@ -28,11 +28,13 @@ export class Lora implements Adapter {
     const { rank, alpha, generator } = options;
     const bound = 1 / Math.sqrt(layer.inFeatures);
     const device = layer.weight.device;
-    // Drawn on the generator's device, so that a seed means the same everywhere.
-    const drawn = rand([rank, layer.inFeatures], { generator });
-    drawn.mul_(2 * bound);
-    drawn.add_(-bound);
-    return new Lora({ down: drawn.to({ device }), up: zeros([layer.outFeatures, rank], { device }), alpha });
+    return tidy(() => {
+      // Drawn on the generator's device, so that a seed means the same everywhere.
+      const drawn = rand([rank, layer.inFeatures], { generator });
+      drawn.mul_(2 * bound);
+      drawn.add_(-bound);
+      return new Lora({ down: drawn.to({ device }), up: zeros([layer.outFeatures, rank], { device }), alpha });
+    });
   }
 
   get params(): ReadonlyMap<string, Tensor> {
