@@ -37,6 +37,16 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/train.ts"),
   },
   {
+    name: "sample",
+    describe: "make a video from a model, a prompt and LoRAs",
+    load: () => import("./commands/sample.ts"),
+  },
+  {
+    name: "model",
+    describe: "run a transformer on given tensors, to compare numbers",
+    load: () => import("./commands/model.ts"),
+  },
+  {
     name: "doctor",
     describe: "tell what works here, what does not, and the cure",
     load: () => import("./commands/doctor.ts"),

@@ -35,6 +35,6 @@ export function nonEmpty(text: string): string {
 }
 
 /** Collects an option that may be given several times. */
-export function gather(value: string, values: readonly string[]): string[] {
+export function gather(value: string, values: readonly string[] = []): string[] {
   return [...values, value];
 }

@@ -76,7 +76,9 @@ function sizeOf(models: ModelFolder, { wishes, given }: { wishes: SampleWishes; 
     numFrames: wishes.frames ?? numFrames,
   };
   latentSize(size, models);
-  if (fromLatents !== undefined && (["width", "height", "numFrames"] as const).some((k) => size[k] !== fromLatents[k])) {
+  if (
+    fromLatents !== undefined && (["width", "height", "numFrames"] as const).some((k) => size[k] !== fromLatents[k])
+  ) {
     throw new ConfigError(
       `Cannot start from these latents: they are those of ${numFrames} frames of ${width}x${height}, not of ` +
         `${size.numFrames} frames of ${size.width}x${size.height}`,
