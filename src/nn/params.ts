@@ -2,7 +2,7 @@
  * How a model gets its parameters: it asks for each by path and expected shape. One constructor thus serves loading from
  * files, fresh initialisation and a dry run; what does not fit is gathered and told in full.
  */
-import { WeightsError } from "../base/mod.ts";
+import { listNames, type NotedName, WeightsError } from "../base/mod.ts";
 import type { Tensor } from "../torch/mod.ts";
 
 /** Where parameters come from: a checkpoint, or an initialiser. */
@@ -20,8 +20,8 @@ export interface ParamSource {
 interface Ledger {
   readonly source: ParamSource;
   readonly asked: Set<string>;
-  readonly missing: string[];
-  readonly mismatched: string[];
+  readonly missing: NotedName[];
+  readonly mismatched: NotedName[];
   readonly loaded: Map<string, Tensor>;
 }
 
@@ -59,9 +59,9 @@ export class Params {
     const key = this.#prefix + name;
     asked.add(key);
     const found = source.shapeOf(key);
-    if (found === undefined) missing.push(`${key} [${shape.join(", ")}]`);
+    if (found === undefined) missing.push({ name: key, note: ` [${shape.join(", ")}]` });
     else if (found.length !== shape.length || found.some((size, i) => size !== shape[i])) {
-      mismatched.push(`${key} is [${found.join(", ")}], expected [${shape.join(", ")}]`);
+      mismatched.push({ name: key, note: ` is [${found.join(", ")}], expected [${shape.join(", ")}]` });
     } else {
       const tensor = source.load(key);
       loaded.set(key, tensor);
@@ -85,7 +85,7 @@ export interface Built<M> {
  * @param source where the parameters are
  * @param options.build makes the model, asking for each parameter
  * @param options.ignore keys of the source that need not be used
- * @throws {WeightsError} listing every missing, surplus and misshapen parameter
+ * @throws {WeightsError} naming all missing, surplus and misshapen parameters, those of many blocks in one word
  */
 export function buildModel<M>(
   source: ParamSource,
@@ -113,7 +113,7 @@ export function buildModel<M>(
   return { model, params: ledger.loaded };
 }
 
-function listed(kind: string, names: readonly string[]): string[] {
+function listed(kind: string, names: readonly (string | NotedName)[]): string[] {
   if (names.length === 0) return [];
-  return [`${names.length} ${names.length === 1 ? "tensor" : "tensors"} ${kind}: ${names.join(", ")}`];
+  return [`${names.length} ${names.length === 1 ? "tensor" : "tensors"} ${kind}: ${listNames(names)}`];
 }
