@@ -2,8 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { diskError, errorCode, libtorchCacheFolder, makeFolder, messageOf, SetupError } from "../base/mod.ts";
-import { download } from "./download.ts";
+import { diskError, download, errorCode, libtorchCacheFolder, makeFolder, messageOf, SetupError } from "../base/mod.ts";
 import { type Libtorch, libtorchAt } from "./find.ts";
 import { pipDownload } from "./pip.ts";
 import { readFromWheel, unpackWheel } from "./unpack.ts";
@@ -184,8 +183,12 @@ async function direct(
   const path = join(downloads, link.filename);
   if (existsSync(path)) Deno.removeSync(path);
   await download(link.url, path, {
-    sha256: link.sha256,
+    ...(link.sha256 === undefined ? {} : { digest: { kind: "sha256", hex: link.sha256 } }),
     signal: options.signal,
+    refused: ({ status, statusText }) =>
+      new SetupError(`Cannot download ${link.url}: the server answers ${`${status} ${statusText}`.trim()}.`, {
+        cure: "check the address, or name a mirror with WANTUNE_WHEEL_INDEX",
+      }),
     onProgress: (doneBytes, totalBytes) =>
       options.onProgress?.({ stage: "download", item: link.filename, doneBytes, totalBytes }),
   });

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { DiskError, SetupError, sha256 } from "../../src/base/mod.ts";
-import { download } from "../../src/setup/download.ts";
+import { type Digest, digestFile, DiskError, download, PartialFile, SetupError, sha256 } from "../../src/base/mod.ts";
 import { withFolder, withSmallDisk } from "../support/tmp.ts";
 
 const CONTENT = new Uint8Array(300_000).map((_, i) => (i * 31) ^ (i >> 8));
 const QUICK = { pauseSeconds: 0.01 };
+const DIGEST: Digest = { kind: "sha256", hex: sha256(CONTENT) };
 
 /** What the server did with one request. */
 interface Seen {
@@ -55,9 +56,9 @@ Deno.test("download() goes on where a broken connection stopped", () =>
     withServer((request, count) => serve(request, count < 3 ? 70_000 : Infinity), async (url, seen) => {
       const path = join(folder, "torch.whl");
       const progress: number[] = [];
-      await download(url, path, { ...QUICK, sha256: sha256(CONTENT), onProgress: (done) => void progress.push(done) });
+      await download(url, path, { ...QUICK, digest: DIGEST, onProgress: (done) => void progress.push(done) });
       assert.deepEqual(Deno.readFileSync(path), CONTENT);
-      assert.ok(!existsSync(`${path}.part`));
+      assert.ok(!existsSync(`${path}.partial`));
       assert.deepEqual(seen.map(({ range }) => range), [null, "bytes=70000-", "bytes=140000-", "bytes=210000-"]);
       assert.deepEqual(progress, progress.toSorted((a, b) => a - b));
       assert.equal(progress.at(-1), CONTENT.length);
@@ -71,14 +72,14 @@ Deno.test("download() goes on after a failed run, and starts anew where the serv
       const stop = AbortSignal.timeout(150);
       await assert.rejects(download(url, path, { pauseSeconds: 10, signal: stop }));
     });
-    assert.equal(Deno.statSync(`${path}.part`).size, 50_000);
+    assert.equal(Deno.statSync(`${path}.partial`).size, 50_000);
     await withServer((request) => serve(request), async (url, seen) => {
-      await download(url, path, { ...QUICK, sha256: sha256(CONTENT) });
+      await download(url, path, { ...QUICK, digest: DIGEST });
       assert.equal(seen[0]?.range, "bytes=50000-");
     });
-    Deno.writeFileSync(`${path}.part`, new Uint8Array(1000));
+    Deno.writeFileSync(`${path}.partial`, new Uint8Array(1000));
     await withServer(() => new Response(CONTENT), async (url) => {
-      await download(url, path, { ...QUICK, sha256: sha256(CONTENT) });
+      await download(url, path, { ...QUICK, digest: DIGEST });
       assert.deepEqual(Deno.readFileSync(path), CONTENT);
     });
   }));
@@ -87,7 +88,7 @@ Deno.test("download() gives up after several tries without a byte, and keeps wha
   withFolder((folder) =>
     withServer(() => new Response("busy", { status: 503 }), async (url, seen) => {
       const path = join(folder, "torch.whl");
-      Deno.writeFileSync(`${path}.part`, CONTENT.slice(0, 10));
+      Deno.writeFileSync(`${path}.partial`, CONTENT.slice(0, 10));
       await assert.rejects(download(url, path, { ...QUICK, retries: 2 }), (error: unknown) => {
         assert.ok(error instanceof SetupError);
         assert.match(error.message, /Cannot download .*: the server answers 503/);
@@ -95,7 +96,7 @@ Deno.test("download() gives up after several tries without a byte, and keeps wha
         return true;
       });
       assert.equal(seen.length, 3);
-      assert.equal(Deno.statSync(`${path}.part`).size, 10);
+      assert.equal(Deno.statSync(`${path}.partial`).size, 10);
     })
   ));
 
@@ -104,7 +105,7 @@ Deno.test("download() refuses at once what the server refuses", () =>
     withServer(() => new Response("no", { status: 404 }), async (url, seen) => {
       await assert.rejects(download(url, join(folder, "x"), QUICK), (error: unknown) =>
         error instanceof SetupError && /answers 404 Not Found/.test(error.message) &&
-        /WANTUNE_WHEEL_INDEX/.test(error.cure ?? ""));
+        /check the address/.test(error.cure ?? ""));
       assert.equal(seen.length, 1);
       assert.deepEqual([...Deno.readDirSync(folder)], []);
     })
@@ -114,8 +115,8 @@ Deno.test("download() throws a file with the wrong hash away", () =>
   withFolder((folder) =>
     withServer((request) => serve(request), async (url) => {
       await assert.rejects(
-        download(url, join(folder, "x"), { ...QUICK, sha256: "00".repeat(32) }),
-        /its SHA-256 is [0-9a-f]{64}, the index says 0000/,
+        download(url, join(folder, "x"), { ...QUICK, digest: { kind: "sha256", hex: "00".repeat(32) } }),
+        /its SHA-256 is [0-9a-f]{64}, it should be 0000/,
       );
       assert.deepEqual([...Deno.readDirSync(folder)], []);
     })
@@ -128,11 +129,11 @@ Deno.test("download() of a part that is longer than the file starts anew; of a w
       request.headers.has("range")
         ? new Response(null, { status: 416, headers: { "content-range": `bytes */${CONTENT.length}` } })
         : serve(request);
-    Deno.writeFileSync(`${path}.part`, new Uint8Array(CONTENT.length + 5));
-    await withServer(answer, (url) => download(url, path, { ...QUICK, sha256: sha256(CONTENT) }));
+    Deno.writeFileSync(`${path}.partial`, new Uint8Array(CONTENT.length + 5));
+    await withServer(answer, (url) => download(url, path, { ...QUICK, digest: DIGEST }));
     assert.deepEqual(Deno.readFileSync(path), CONTENT);
-    Deno.renameSync(path, `${path}.part`);
-    await withServer(answer, (url) => download(url, path, { ...QUICK, sha256: sha256(CONTENT) }));
+    Deno.renameSync(path, `${path}.partial`);
+    await withServer(answer, (url) => download(url, path, { ...QUICK, digest: DIGEST }));
     assert.deepEqual(Deno.readFileSync(path), CONTENT);
   }));
 
@@ -146,7 +147,7 @@ Deno.test("download() treats a connection that falls silent as broken", () =>
       );
     }, async (url, seen) => {
       const path = join(folder, "x");
-      await download(url, path, { ...QUICK, idleSeconds: 0.2, sha256: sha256(CONTENT) });
+      await download(url, path, { ...QUICK, idleSeconds: 0.2, digest: DIGEST });
       assert.equal(seen[1]?.range, "bytes=1000-");
     })
   ));
@@ -159,3 +160,20 @@ Deno.test("download() onto a full disk says so at once", async () => {
       assert.equal(seen.length, 1);
     }));
 });
+
+Deno.test("download() of a file that another process is fetching refuses; one of a git object checks its id", () =>
+  withFolder((folder) =>
+    withServer((request) => serve(request), async (url) => {
+      const path = join(folder, "x");
+      {
+        using _other = new PartialFile(`${path}.partial`, {});
+        await assert.rejects(download(url, path, QUICK), /another process is fetching it/);
+      }
+      const header = new TextEncoder().encode(`blob ${CONTENT.length}\0`);
+      const hex = createHash("sha1").update(header).update(CONTENT).digest("hex");
+      Deno.writeFileSync(`${path}.partial`, CONTENT.subarray(0, 1234));
+      await download(url, path, { ...QUICK, size: CONTENT.length, digest: { kind: "git-blob", hex } });
+      assert.equal(digestFile(path, "git-blob"), hex);
+      assert.equal(digestFile(path, "sha256"), DIGEST.hex);
+    })
+  ));
