@@ -5,7 +5,7 @@
  */
 import { ShapeError } from "../base/mod.ts";
 import { cat, dims, full, noGrad, ones, type Tensor, tensor, tidy, unscoped, zeros } from "../torch/mod.ts";
-import { createSolver, type SigmaConvention, type Solver, type SolverKind } from "./solvers/mod.ts";
+import { createSolver, type Solver, type SolverKind, type SolverOptions } from "./solvers/mod.ts";
 import type { TransformerConfig, TransformerInputs } from "./transformer/mod.ts";
 
 /** What predicts velocities: a transformer, or something that runs one. */
@@ -16,10 +16,10 @@ export interface VelocityModel {
 
 /** How to walk. */
 export interface DenoiseOptions {
-  readonly solver: SolverKind;
+  /** The solver, or which one with what it can be told beside steps and shift. */
+  readonly solver: SolverKind | Omit<SolverOptions, "steps" | "shift">;
   readonly steps: number;
   readonly shift: number;
-  readonly convention?: SigmaConvention;
   /** Starting noise [B, C, T, h, w] */
   readonly latents: Tensor;
   /** [B or 1, S, D], zero rows behind the prompt */
@@ -62,8 +62,8 @@ export class Denoising implements Disposable {
     if (options.guidanceScale !== 1 && negativePromptEmbeds === undefined) {
       throw new RangeError(`guidance ${options.guidanceScale} needs a negative prompt`);
     }
-    const { solver: kind, steps, shift, convention } = options;
-    this.#solver = createSolver({ kind, steps, shift, ...(convention === undefined ? {} : { convention }) });
+    const { solver, steps, shift } = options;
+    this.#solver = createSolver({ ...(typeof solver === "string" ? { kind: solver } : solver), steps, shift });
     this.#model = model;
     this.#options = options;
     const own = (x: Tensor): Tensor => unscoped(() => x.to({ dtype: "float32", device: latents.device, copy: true }));

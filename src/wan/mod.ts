@@ -14,7 +14,7 @@ export {
   initialLatents,
 } from "./pipeline.ts";
 export { cleanPrompt } from "./prompt_clean.ts";
-export { createSolver, makeSchedule, type SigmaConvention, type Solver, type SolverKind } from "./solvers/mod.ts";
+export * from "./solvers/mod.ts";
 export { Tokenizer } from "./tokenizer.ts";
 export * from "./transformer/mod.ts";
 export { type ExtraEmbeddings, Umt5Encoder } from "./umt5.ts";

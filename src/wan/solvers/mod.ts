@@ -1,26 +1,38 @@
 /** Solvers of the flow equation and the sigmas they stop at. */
+import { DpmSolver } from "./dpm.ts";
 import { EulerSolver } from "./euler.ts";
-import { makeSchedule, type SigmaConvention } from "./schedule.ts";
+import { type Convention, makeSchedule, type SolverKind } from "./schedule.ts";
 import type { Solver } from "./solver.ts";
-import { UniPcSolver } from "./unipc.ts";
+import { type UniPcOptions, UniPcSolver } from "./unipc.ts";
 
-export { makeSchedule, type Schedule, type SigmaConvention } from "./schedule.ts";
+export { type Convention, makeSchedule, type Schedule, type SolverKind } from "./schedule.ts";
 export type { Solver } from "./solver.ts";
+export type { UniPcVariant } from "./unipc.ts";
 
-/** Solvers by the name that the config uses. */
-export type SolverKind = "unipc" | "euler";
+/** Which solver, and where it stops. `order` is that of UniPC (1 to 3) or DPM++ (1 or 2), the rest UniPC's alone. */
+export interface SolverOptions extends UniPcOptions {
+  readonly kind: SolverKind;
+  /** How often the model is asked. */
+  readonly steps: number;
+  /** Of the noise schedule. */
+  readonly shift: number;
+  /** Whose sigmas; diffusers' if absent. */
+  readonly convention?: Convention;
+}
 
 /**
  * Makes a solver.
- * @param options.steps how often the model is asked
- * @param options.shift of the noise schedule
- * @param options.convention whose sigmas; those of the diffusers class of this solver unless said otherwise
- * @throws {RangeError} if steps or shift are out of their range
+ * @throws {RangeError} if steps, shift or order are out of their range
  */
-export function createSolver(
-  options: { kind: SolverKind; steps: number; shift: number; convention?: SigmaConvention },
-): Solver {
-  const { kind, steps, shift } = options;
-  const schedule = makeSchedule({ steps, shift, convention: options.convention ?? `diffusers-${kind}` });
-  return kind === "euler" ? new EulerSolver(schedule) : new UniPcSolver(schedule);
+export function createSolver(options: SolverOptions): Solver {
+  const { kind, steps, shift, convention = "diffusers" } = options;
+  const schedule = makeSchedule({ kind, steps, shift, convention });
+  switch (kind) {
+    case "unipc":
+      return new UniPcSolver(schedule, options);
+    case "dpm++":
+      return new DpmSolver(schedule, options);
+    case "euler":
+      return new EulerSolver(schedule);
+  }
 }

@@ -18,10 +18,21 @@ export interface Solver extends Schedule, Disposable {
   reset(): void;
 }
 
+/** Factors of the sample and of predicted data, newest first, in an update to another sigma. */
+export interface Factors {
+  readonly sample: number;
+  readonly data: readonly number[];
+}
+
 /** The index of a step that is about to be taken. @throws {RangeError} if there is none left */
 export function checkStep(index: number, schedule: Schedule): void {
   const steps = schedule.timesteps.length;
   if (index >= steps) throw new RangeError(`the solver has taken all of its ${steps} steps`);
+}
+
+/** The logarithm of the signal-to-noise ratio, λ = ln((1 − σ)/σ): −∞ at 1, ∞ at 0. */
+export function lambda(sigma: number): number {
+  return Math.log((1 - sigma) / sigma);
 }
 
 /** Σ factor · tensor in float32, in the order given; terms with factor 0 are left out, whatever they hold. */
@@ -31,4 +42,17 @@ export function combine(terms: readonly (readonly [factor: number, x: Tensor])[]
   const sum = first[1].float().mul(first[0]);
   for (const [factor, x] of rest) sum.add_(x, factor);
   return sum;
+}
+
+/** What the model believes the clean sample to be: x − σ·v, float32. */
+export function predictedData(sample: Tensor, options: { velocity: Tensor; sigma: number }): Tensor {
+  return combine([[1, sample], [-options.sigma, options.velocity]]);
+}
+
+/** An update by its factors. @param x.data newest first, at least as many as there are factors */
+export function applyFactors(factors: Factors, x: { sample: Tensor; data: readonly Tensor[] }): Tensor {
+  return combine([
+    [factors.sample, x.sample],
+    ...factors.data.map((factor, k) => [factor, x.data[k] as Tensor] as const),
+  ]);
 }
