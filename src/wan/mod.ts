@@ -20,5 +20,13 @@ export * from "./transformer/mod.ts";
 export { type ExtraEmbeddings, Umt5Encoder } from "./umt5.ts";
 export { loadUmt5 } from "./umt5_load.ts";
 export { encodePrompt, padPrompt, TEXT_LENGTH } from "./umt5_prompt.ts";
-export { loadVae, type Posterior, WanVae } from "./vae/mod.ts";
-export { type InferenceDefaults, type Variant, VARIANTS } from "./variant.ts";
+export {
+  type FrameSource,
+  loadVae,
+  type Posterior,
+  type TileSizes,
+  type Tiling,
+  WanVae,
+  type WorkOptions,
+} from "./vae/mod.ts";
+export { type ImageInput, type InferenceDefaults, type Variant, VARIANTS } from "./variant.ts";

@@ -19,7 +19,7 @@ import type { Umt5Encoder } from "./umt5.ts";
 import { parseUmt5Config } from "./umt5_config.ts";
 import { loadUmt5 } from "./umt5_load.ts";
 import { loadVae, parseVaeConfig, vaeStrides, type WanVae } from "./vae/mod.ts";
-import { detectVariant, hasPublishedSize, type Variant, VARIANTS } from "./variant.ts";
+import { detectVariants, hasPublishedSize, type Traits, type Variant, VARIANTS } from "./variant.ts";
 
 const part = z.tuple([z.string().nullable(), z.string().nullable()]).optional();
 
@@ -48,6 +48,7 @@ type Facts = Pick<
   | "latentChannels"
   | "spatialStride"
   | "temporalStride"
+  | "boundary"
   | "shift"
 >;
 
@@ -62,6 +63,8 @@ export class ModelFolder {
   /** Pixels for a latent position along a side, and frames for a latent frame. */
   readonly spatialStride: number;
   readonly temporalStride: number;
+  /** Share of time from which on the high-noise expert works; null with one transformer. */
+  readonly boundary: number | null;
   /** The shift to sample with: the published one, or for models of another size what their scheduler's config says. */
   readonly shift: number;
 
@@ -73,6 +76,7 @@ export class ModelFolder {
     this.latentChannels = fields.latentChannels;
     this.spatialStride = fields.spatialStride;
     this.temporalStride = fields.temporalStride;
+    this.boundary = fields.boundary;
     this.shift = fields.shift;
   }
 
@@ -96,6 +100,9 @@ export class ModelFolder {
       return parse(readJson(file, `the model ${path}`), file);
     };
     const transformer = config("transformer", parseTransformerConfig);
+    if (hasTwo && JSON.stringify(config("transformer_2", parseTransformerConfig)) !== JSON.stringify(transformer)) {
+      throw misfit(path, "the two transformers differ in size");
+    }
     const vae = config("vae", parseVaeConfig);
     const text = config("text_encoder", parseUmt5Config);
     if (transformer.outChannels !== vae.latentChannels) {
@@ -105,28 +112,25 @@ export class ModelFolder {
       throw misfit(path, `the transformer takes text of width ${transformer.textDim}, the encoder's is ${text.width}`);
     }
     const geometry = { latentChannels: vae.latentChannels, ...vaeStrides(vae) };
-    const variant = detectVariant({
+    const variant = variantOf(path, {
       experts: hasTwo ? 2 : 1,
       perTokenTimesteps: index.expand_timesteps,
       transformer,
       vae: geometry,
+      wanted: options.variant ?? "auto",
     });
-    if (variant === undefined) {
-      throw new WeightsError(
-        `Cannot open the model ${path}: ${hasTwo ? "two transformers" : "one transformer"} with ` +
-          `${transformer.inChannels} channels in and ${transformer.outChannels} out is no variant that wantune knows`,
-        { cure: `use one of: ${VARIANTS.map(({ title }) => title).join(", ")}` },
-      );
-    }
-    const { variant: wanted = "auto" } = options;
-    if (wanted !== "auto" && wanted !== variant.name) {
-      throw new WeightsError(`Cannot open the model ${path} as ${wanted}: its configs are those of ${variant.name}`, {
-        cure: `set model.variant to "auto" or "${variant.name}"`,
-      });
-    }
+    const boundary = hasTwo ? index.boundary_ratio ?? variant.boundary : null;
     const isPublishedSize = hasPublishedSize(variant, transformer);
     const shift = isPublishedSize ? variant.inference.shift : shiftOf(path) ?? variant.inference.shift;
-    return new ModelFolder({ path, variant, isPublishedSize, transformerConfig: transformer, ...geometry, shift });
+    return new ModelFolder({
+      path,
+      variant,
+      isPublishedSize,
+      transformerConfig: transformer,
+      ...geometry,
+      boundary,
+      shift,
+    });
   }
 
   /** Pixels that the sides of a video must be multiples of: those of a latent position times the patch. */
@@ -182,6 +186,26 @@ function readIndex(path: string): z.infer<typeof indexSchema> {
   if (PIPELINES.includes(name)) return parsed.data;
   throw new WeightsError(`Cannot open the model ${path}: it is a ${name}, not a ${PIPELINES.join(" or ")}`, {
     cure: CURE,
+  });
+}
+
+/** The variant that a model's traits tell, or the one wanted if they allow it. */
+function variantOf(path: string, { wanted, ...traits }: Traits & { wanted: string }): Variant {
+  const possible = detectVariants(traits);
+  const [likeliest] = possible;
+  const { experts, transformer: { inChannels, outChannels } } = traits;
+  if (likeliest === undefined) {
+    throw new WeightsError(
+      `Cannot open the model ${path}: ${experts === 2 ? "two transformers" : "one transformer"} with ` +
+        `${inChannels} channels in and ${outChannels} out is no variant that wantune knows`,
+      { cure: `use one of: ${VARIANTS.map(({ title }) => title).join(", ")}` },
+    );
+  }
+  const found = wanted === "auto" ? likeliest : possible.find(({ name }) => name === wanted);
+  if (found !== undefined) return found;
+  const names = possible.map(({ name }) => name);
+  throw new WeightsError(`Cannot open the model ${path} as ${wanted}: its configs are those of ${names.join(" or ")}`, {
+    cure: `set model.variant to "auto" or "${likeliest.name}"`,
   });
 }
 

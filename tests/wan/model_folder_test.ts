@@ -3,6 +3,7 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WeightsError } from "../../src/base/mod.ts";
 import { openModelFolder, VARIANTS } from "../../src/wan/mod.ts";
+import { detectVariants } from "../../src/wan/variant.ts";
 import { goldenDir } from "../support/paths.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
@@ -37,6 +38,38 @@ Deno.test("openModelFolder() tells the variant of a model that is smaller than t
   }
   assert.equal(openModelFolder(join(checkpoints, "ti2v_5b")).shift, 5);
   assert.equal(openModelFolder(demo).shift, 3, "its scheduler's");
+});
+
+Deno.test("openModelFolder() opens models of two experts", () => {
+  const t2v = openModelFolder(join(checkpoints, "t2v_a14b"));
+  assert.deepEqual([t2v.variant.name, t2v.boundary, t2v.shift], ["wan2.2-t2v-a14b", 0.875, 3]);
+  const i2v = openModelFolder(join(checkpoints, "i2v_a14b"));
+  assert.deepEqual([i2v.variant.name, i2v.boundary, i2v.variant.image], ["wan2.2-i2v-a14b", 0.9, "channels"]);
+  assert.throws(() => t2v.loadTransformer(), /no transformer called "only"/);
+  assert.equal(openModelFolder(demo).boundary, null);
+});
+
+Deno.test("openModelFolder() tells one transformer from two, and refuses two that differ", async () => {
+  await withFolder((folder) => {
+    cpSync(join(checkpoints, "t2v_a14b"), folder, { recursive: true });
+    edit(join(folder, "model_index.json"), { boundary_ratio: null });
+    assert.equal(openModelFolder(folder).boundary, 0.875, "the published one");
+    edit(join(folder, "transformer_2/config.json"), { num_layers: 3 });
+    assert.throws(() => openModelFolder(folder), /the two transformers differ in size/);
+    edit(join(folder, "model_index.json"), { transformer_2: [null, null] });
+    const single = openModelFolder(folder);
+    assert.deepEqual([single.variant.name, single.boundary], ["wan2.1-t2v-1.3b", null]);
+    const named = openModelFolder(folder, { variant: "wan2.1-t2v-14b" });
+    assert.equal(named.variant.name, "wan2.1-t2v-14b", "a small model may be of either");
+  });
+});
+
+Deno.test("detectVariants() puts the variant of the same size first", () => {
+  for (const variant of VARIANTS) {
+    const { transformer: t } = variant;
+    const transformer = { ...t, width: t.numHeads * t.headDim, eps: 1e-6 };
+    assert.equal(detectVariants({ ...variant, transformer })[0], variant);
+  }
 });
 
 Deno.test("openModelFolder() takes a wanted variant and refuses another", () => {
@@ -92,7 +125,24 @@ Deno.test("a model folder loads its parts one at a time", () => {
 });
 
 Deno.test("VARIANTS hold the published numbers", () => {
-  const [ti2v] = VARIANTS;
+  const [ti2v, t2v, i2v] = VARIANTS;
   assert.equal(ti2v?.transformer.numHeads, 24);
   assert.deepEqual(ti2v?.inference.sizes, [[1280, 704], [704, 1280]]);
+  assert.deepEqual([t2v?.inference.guidanceScale, t2v?.inference.lowNoiseGuidanceScale], [4, 3]);
+  assert.deepEqual([t2v?.inference.shift, i2v?.inference.shift, ti2v?.inference.shift], [12, 5, 5]);
+  assert.equal(new Set(VARIANTS.map(({ inference }) => inference.negativePrompt)).size, 1);
+});
+
+Deno.test("VARIANTS say how many parameters and tensors their sizes make", () => {
+  for (const { name, transformer: t, numParameters, numTensors } of VARIANTS) {
+    const d = t.numHeads * t.headDim;
+    const linear = (a: number, b: number): number => a * b + b;
+    const block = 8 * linear(d, d) + linear(d, t.ffnDim) + linear(t.ffnDim, d) + 4 * d + 2 * d + 6 * d;
+    const patch = t.patchSize[0] * t.patchSize[1] * t.patchSize[2];
+    const rest = linear(patch * t.inChannels, d) + linear(t.textDim, d) + linear(d, d) + // patches, text
+      linear(t.freqDim, d) + linear(d, d) + linear(d, 6 * d) + // time
+      2 * d + linear(d, patch * t.outChannels);
+    assert.equal(numParameters, t.numLayers * block + rest, name);
+    assert.equal(numTensors, t.numLayers * 27 + 15, name);
+  }
 });
