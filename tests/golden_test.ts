@@ -20,7 +20,11 @@ import {
   runTextEncoderCase,
   runVaeCase,
 } from "./support/golden_wan.ts";
-import { runOriginalTransformerCase } from "./support/golden_weights.ts";
+import {
+  runOriginalTextEncoderCase,
+  runOriginalTransformerCase,
+  runOriginalVaeCase,
+} from "./support/golden_formats.ts";
 import { goldenDir } from "./support/paths.ts";
 import { useTorch } from "./support/torch.ts";
 
@@ -32,7 +36,9 @@ const RUNNERS: Record<string, Runner> = {
   lora: runLoraCase,
   lr_schedule: runLrScheduleCase,
   optimizer: runOptimizerCase,
+  original_text_encoder: runOriginalTextEncoderCase,
   original_transformer: runOriginalTransformerCase,
+  original_vae: runOriginalVaeCase,
   pipeline: runPipelineCase,
   prompt_clean: runPromptCleanCase,
   prompt_embeds: runPromptEmbedsCase,
@@ -44,6 +50,7 @@ const RUNNERS: Record<string, Runner> = {
   training: runTrainingCase,
   transformer_forward_backward: runTransformerCase,
   vae: runVaeCase,
+  vae_tiled: runVaeCase,
 };
 
 /** For kinds of which only some cases can be run: why this one cannot. */

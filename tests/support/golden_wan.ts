@@ -13,7 +13,7 @@ import { encodePrompt, padPrompt } from "../../src/wan/umt5_prompt.ts";
 import { addNoise, trainingSigmas, velocityTarget } from "../../src/wan/flow.ts";
 import { createSolver } from "../../src/wan/solvers/mod.ts";
 import { loadTransformer } from "../../src/wan/transformer/mod.ts";
-import { loadVae } from "../../src/wan/vae/mod.ts";
+import { loadVae, type TileSizes } from "../../src/wan/vae/mod.ts";
 import { compareCase, type Distance, openCase } from "./golden.ts";
 
 /** Distances by `file/tensor`. */
@@ -60,12 +60,28 @@ export function runNoisingCase(dir: string): Outcome {
   });
 }
 
-/** Kind `vae`, untiled: posterior, latents and reconstructions. */
+const Tiles = z.object({
+  tile_sample_min_height: z.number(),
+  tile_sample_min_width: z.number(),
+  tile_sample_stride_height: z.number(),
+  tile_sample_stride_width: z.number(),
+}).transform((tiles) => (unit: number): TileSizes => ({
+  height: tiles.tile_sample_min_height * unit,
+  width: tiles.tile_sample_min_width * unit,
+  strideHeight: tiles.tile_sample_stride_height * unit,
+  strideWidth: tiles.tile_sample_stride_width * unit,
+}));
+
+/** Kinds `vae` and `vae_tiled`: posterior, latents and, of the whole, reconstructions. */
 export function runVaeCase(dir: string): Outcome {
   return tidy(() => {
     const golden = openCase(dir);
     using vae = loadVae(join(golden.checkpoint, "vae"));
-    const { mean, logvar } = vae.encode(golden.tensor("inputs", "video"));
+    const tiles = golden.json.tiling === undefined ? undefined : Tiles.parse(golden.json.tiling);
+    // Tile sizes of a case count pixels, but patches when the 2.2 kind encodes.
+    const encoding = { tiling: tiles?.(vae.config.patchSize) ?? "auto" } as const;
+    const decoding = { tiling: tiles?.(1) ?? "auto" } as const;
+    const { mean, logvar } = vae.encode(golden.tensor("inputs", "video"), encoding);
     const noise = golden.tensor("inputs", "posterior_noise");
     const latent = vae.normalize(mean);
     return compareCase(dir, {
@@ -74,8 +90,8 @@ export function runVaeCase(dir: string): Outcome {
         logvar,
         latent,
         latent_sampled: vae.normalize(mean.add(logvar.mul(0.5).exp().mul(noise))),
-        reconstruction: vae.decode(latent),
-        decoded: vae.decode(golden.tensor("inputs", "decode_latent")),
+        ...(tiles === undefined ? { reconstruction: vae.decode(latent, decoding) } : {}),
+        decoded: vae.decode(golden.tensor("inputs", "decode_latent"), decoding),
       },
     });
   });

@@ -3,6 +3,7 @@ import type { Params } from "../../nn/mod.ts";
 import { dims, scaledDotProductAttention, silu, type Tensor } from "../../torch/mod.ts";
 import type { FeatureCache } from "./cache.ts";
 import { CausalConv3d, FrameConv2d, toFrames, toVideo } from "./conv.ts";
+import { inTurn } from "./in_turn.ts";
 import { ChannelNorm } from "./norm.ts";
 
 const CUBE = [3, 3, 3] as const;
@@ -29,9 +30,16 @@ export class ResBlock {
 
   /** @param x [B, in, F, H, W] @returns [B, out, F, H, W] */
   forward(x: Tensor, cache: FeatureCache): Tensor {
-    const inner = this.#conv1.forward(silu(this.#norm1.forward(x)), cache);
-    const y = this.#conv2.forward(silu(this.#norm2.forward(inner)), cache);
-    return y.add(this.#shortcut?.forward(x, cache) ?? x);
+    const y = inTurn(x, [
+      (z) => this.#norm1.forward(z),
+      silu,
+      (z) => this.#conv1.forward(z, cache),
+      (z) => this.#norm2.forward(z),
+      silu,
+      (z) => this.#conv2.forward(z, cache),
+    ]);
+    y.add_(this.#shortcut?.forward(x, cache) ?? x);
+    return y;
   }
 }
 
@@ -76,7 +84,11 @@ export class MidBlock {
 
   /** @param x [B, C, F, H, W] @returns like x */
   forward(x: Tensor, cache: FeatureCache): Tensor {
-    return this.#second.forward(this.#attention.forward(this.#first.forward(x, cache)), cache);
+    return inTurn(x, [
+      (y) => this.#first.forward(y, cache),
+      (y) => this.#attention.forward(y),
+      (y) => this.#second.forward(y, cache),
+    ]);
   }
 }
 
@@ -93,6 +105,6 @@ export class Head {
 
   /** @param x [B, in, F, H, W] @returns [B, out, F, H, W] */
   forward(x: Tensor, cache: FeatureCache): Tensor {
-    return this.#conv.forward(silu(this.#norm.forward(x)), cache);
+    return inTurn(x, [(y) => this.#norm.forward(y), silu, (y) => this.#conv.forward(y, cache)]);
   }
 }

@@ -4,6 +4,7 @@ import type { Tensor } from "../../torch/mod.ts";
 import { Head, MidBlock, ResBlock } from "./blocks.ts";
 import type { FeatureCache } from "./cache.ts";
 import { CausalConv3d } from "./conv.ts";
+import { inTurn } from "./in_turn.ts";
 import type { HalfPlan, StagePlan } from "./layout.ts";
 import { Downsample, Upsample } from "./resample.ts";
 import { averageDown, duplicateUp } from "./shortcut.ts";
@@ -28,9 +29,9 @@ class Stage {
   }
 
   forward(x: Tensor, cache: FeatureCache): Tensor {
-    let y = x;
-    for (const layer of this.#layers) y = layer.forward(y, cache);
-    return this.#around === undefined ? y : y.add(this.#around(x, cache));
+    const y = inTurn(x, this.#layers.map((layer) => (z) => layer.forward(z, cache)));
+    if (this.#around !== undefined) y.add_(this.#around(x, cache));
+    return y;
   }
 }
 
@@ -59,9 +60,8 @@ export class Encoder {
 
   /** @param x [B, in, F, H, W], a chunk @returns [B, out, F', H', W'] */
   forward(x: Tensor, cache: FeatureCache): Tensor {
-    let y = this.#convIn.forward(x, cache);
-    for (const stage of this.#stages) y = stage.forward(y, cache);
-    return this.#head.forward(this.#mid.forward(y, cache), cache);
+    const layers = [this.#convIn, ...this.#stages, this.#mid, this.#head];
+    return inTurn(x, layers.map((layer) => (y) => layer.forward(y, cache)));
   }
 }
 
@@ -91,8 +91,7 @@ export class Decoder {
 
   /** @param x [B, in, F, H, W], a chunk @returns [B, out, F', H', W'] */
   forward(x: Tensor, cache: FeatureCache): Tensor {
-    let y = this.#mid.forward(this.#convIn.forward(x, cache), cache);
-    for (const stage of this.#stages) y = stage.forward(y, cache);
-    return this.#head.forward(y, cache);
+    const layers = [this.#convIn, this.#mid, ...this.#stages, this.#head];
+    return inTurn(x, layers.map((layer) => (y) => layer.forward(y, cache)));
   }
 }

@@ -20,6 +20,8 @@ export class ChannelNorm {
   forward(x: Tensor): Tensor {
     const wide = x.float();
     const length = wide.norm([1], true).clamp(MIN_LENGTH); // [B, 1, …]
-    return wide.div(length).mul(this.#gamma.float().mul(Math.sqrt(this.#channels))).to({ dtype: x.dtype });
+    const y = wide.div(length);
+    y.mul_(this.#gamma.float().mul(Math.sqrt(this.#channels)));
+    return y.to({ dtype: x.dtype });
   }
 }

@@ -1,17 +1,18 @@
 /**
  * The WAN VAE: videos to latents and back, exact to the whole-sequence definition while it works through chunks of 1, 4,
- * 4, … frames with a cache. Letters: B batch, C latent channels, F H W pixel frames, rows, columns, T h w latent ones.
+ * 4, … frames with a cache, and where the whole would take much memory, tile by tile. Letters: B batch, C latent channels, F H W pixel frames, rows, columns, T h w latent ones.
  * Source: diffusers autoencoder_kl_wan.py, AutoencoderKLWan.
  */
 import { ShapeError } from "../../base/mod.ts";
 import { buildModel, type Params, type ParamSource } from "../../nn/mod.ts";
-import { cat, dims, noGrad, type Tensor, tensor, tidy, unscoped } from "../../torch/mod.ts";
+import { dims, dtypeSize, empty, noGrad, type Tensor, tensor, tidy, unscoped } from "../../torch/mod.ts";
 import { FeatureCache } from "./cache.ts";
 import { type VaeConfig, vaeStrides } from "./config.ts";
 import { CausalConv3d } from "./conv.ts";
 import { Decoder, Encoder } from "./halves.ts";
 import { decoderPlan, encoderPlan } from "./layout.ts";
 import { patchify, unpatchify } from "./shortcut.ts";
+import { makePlane, type Region, resolveTiling, tilesIn, type TileSizes, type Tiling } from "./tiling.ts";
 
 /** Red, green, blue. */
 const PIXEL_CHANNELS = 3;
@@ -25,6 +26,22 @@ export interface Posterior {
   readonly mean: Tensor;
   /** [B, C, T, h, w], in [−30, 20] */
   readonly logvar: Tensor;
+}
+
+/** A video whose frames are made as they are needed. */
+export interface FrameSource {
+  /** [B, 3, F, H, W] */
+  readonly shape: readonly number[];
+  /** Frames [B, 3, length, H, W] from `start` on; the caller frees them. May be asked for again, once for each tile. */
+  frames(start: number, length: number): Tensor;
+}
+
+/** How a video is worked on. */
+export interface WorkOptions {
+  /** Tiles in pixels; `auto` if absent */
+  readonly tiling?: Tiling | undefined;
+  /** Called before the first tile and after each; may throw to end the work. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** The layers, as they hang below a checkpoint's root. */
@@ -93,21 +110,27 @@ export class WanVae implements Disposable {
    * The latents' posterior.
    * @param video [B, 3, F, H, W] in [−1, 1], F = 4·n + 1, sides multiples of `spatialStride`
    * @throws {ShapeError} for other sizes
+   * @throws {RangeError} for tiles that are not whole latent positions
    */
-  encode(video: Tensor): Posterior {
-    const { F } = this.#checkVideo(video);
+  encode(video: Tensor | FrameSource, options: WorkOptions = {}): Posterior {
+    const source = "frames" in video ? video : {
+      shape: video.shape,
+      frames: (start: number, length: number): Tensor => video.narrow(2, start, length),
+    };
+    const { B, F, H, W } = this.#checkVideo(source.shape);
+    const { spatialStride: s, temporalStride: t } = this;
+    const shape = [B, 2 * this.latentChannels, (F - 1) / t + 1, H / s, W / s] as const;
     return noGrad(() =>
       tidy(() => {
-        using cache = new FeatureCache();
-        const chunks: Tensor[] = [];
-        for (let start = 0; start < F;) {
-          const length = start === 0 ? 1 : this.temporalStride;
-          const chunk = (): Tensor => patchify(video.narrow(2, start, length).to(this.#like), this.config.patchSize);
-          chunks.push(tidy(() => this.#layers.encoder.forward(chunk(), cache)));
-          cache.endChunk();
-          start += length;
-        }
-        const moments = this.#layers.quantConv.forward(cat(chunks, 2), cache).float(); // [B, 2·C, T, h, w]
+        const moments = empty(shape, { device: this.#like.device });
+        makePlane({
+          shape,
+          device: this.#like.device,
+          tiles: tilesIn(s, this.#tiles("encode", { height: H, width: W, ...options })),
+          make: (region, put) => this.#encodeRegion(source, { region, put }),
+          put: (part, { frame, region }) => within(moments, { frame, region }, part).copy_(part),
+          onProgress: options.onProgress,
+        });
         const [mean, logvar] = moments.chunk(2, 1) as [Tensor, Tensor];
         return { mean: mean.clone(), logvar: logvar.clamp(...LOGVAR_RANGE) };
       })
@@ -115,30 +138,39 @@ export class WanVae implements Disposable {
   }
 
   /** What the transformer is trained on: the posterior's mean, normalised. @returns [B, C, T, h, w] float32 */
-  encodeNormalized(video: Tensor): Tensor {
-    return tidy(() => this.normalize(this.encode(video).mean));
+  encodeNormalized(video: Tensor | FrameSource, options: WorkOptions = {}): Tensor {
+    return tidy(() => this.normalize(this.encode(video, options).mean));
   }
 
   /**
    * Pixels of normalised latents.
    * @param latents [B, C, T, h, w], any floating dtype
    * @returns [B, 3, 4·(T − 1) + 1, H, W] float32 in [−1, 1]
+   * @throws {RangeError} for tiles that are not whole latent positions
    */
-  decode(latents: Tensor): Tensor {
-    const { T } = dims(latents, "B C T h w", { C: this.latentChannels });
+  decode(latents: Tensor, options: WorkOptions = {}): Tensor {
+    const { B, T, h, w } = dims(latents, "B C T h w", { C: this.latentChannels });
+    const { spatialStride: s, temporalStride: t, config: { patchSize: p } } = this;
+    const [F, height, width] = [(T - 1) * t + 1, h * s, w * s];
+    const { device } = this.#like;
     return noGrad(() =>
       tidy(() => {
         using cache = new FeatureCache();
         const z = this.#layers.postQuantConv.forward(this.denormalize(latents).to(this.#like), cache);
-        const chunks: Tensor[] = [];
-        for (let t = 0; t < T; t++) {
-          chunks.push(tidy(() => {
-            const patches = this.#layers.decoder.forward(z.narrow(2, t, 1), cache);
-            return unpatchify(patches, this.config.patchSize).float().clamp(-1, 1);
-          }));
-          cache.endChunk();
-        }
-        return cat(chunks, 2);
+        const video = empty([B, PIXEL_CHANNELS, F, height, width], { device });
+        makePlane({
+          shape: [B, PIXEL_CHANNELS * p * p, F, height / p, width / p],
+          device,
+          tiles: tilesIn(p, this.#tiles("decode", { height, width, ...options })),
+          make: (region, put) => this.#decodeRegion(z, { region, put }),
+          put: (part, { frame, region: { y, x } }) => {
+            const pixels = unpatchify(part, p);
+            within(video, { frame, region: { y: y * p, x: x * p } }, pixels).copy_(pixels);
+          },
+          onProgress: options.onProgress,
+        });
+        video.clamp_(-1, 1);
+        return video;
       })
     );
   }
@@ -164,12 +196,65 @@ export class WanVae implements Disposable {
     return latents.to({ dtype: "float32", device: this.#like.device });
   }
 
-  #checkVideo(video: Tensor): { F: number } {
-    const { F, H, W } = dims(video, "B 3 F H W");
+  /** Moments of a region in latent positions: chunks of 1, 4, 4, … frames, each a latent frame. */
+  #encodeRegion(source: FrameSource, work: { region: Region; put: (chunk: Tensor, frame: number) => void }): void {
+    const { spatialStride: s, temporalStride, config: { patchSize } } = this;
+    const { region: { y, x, height, width }, put } = work;
+    using cache = new FeatureCache();
+    const F = source.shape[2] ?? 0;
+    for (let start = 0, frame = 0; start < F; frame++) {
+      const length = start === 0 ? 1 : temporalStride;
+      tidy(() => {
+        const pixels = source.frames(start, length).narrow(3, y * s, height * s).narrow(4, x * s, width * s);
+        const features = this.#layers.encoder.forward(patchify(pixels.to(this.#like), patchSize), cache);
+        put(this.#layers.quantConv.forward(features, cache), frame);
+      });
+      cache.endChunk();
+      start += length;
+    }
+  }
+
+  /** Patches of a region in their positions, from latents [B, C, T, h, w]: a latent frame after the other. */
+  #decodeRegion(z: Tensor, work: { region: Region; put: (chunk: Tensor, frame: number) => void }): void {
+    const scale = this.spatialStride / this.config.patchSize;
+    const { region: { y, x, height, width }, put } = work;
+    using cache = new FeatureCache();
+    for (let t = 0, frame = 0; t < z.size(2); t++) {
+      frame += tidy(() => {
+        const chunk = z.narrow(2, t, 1).narrow(3, y / scale, height / scale).narrow(4, x / scale, width / scale);
+        const patches = this.#layers.decoder.forward(chunk, cache);
+        put(patches, frame);
+        return patches.size(2);
+      });
+      cache.endChunk();
+    }
+  }
+
+  #tiles(half: "encode" | "decode", options: WorkOptions & { height: number; width: number }): TileSizes | undefined {
+    const { tiling = "auto", height, width } = options;
+    const { config, spatialStride: stride } = this;
+    return resolveTiling(tiling, { config, half, height, width, stride, elementBytes: dtypeSize(this.#like.dtype) });
+  }
+
+  #checkVideo(shape: readonly number[]): { B: number; F: number; H: number; W: number } {
     const [t, s] = [this.temporalStride, this.spatialStride];
-    if ((F - 1) % t === 0 && H % s === 0 && W % s === 0) return { F };
+    const [B = 0, C, F = 0, H = 0, W = 0] = shape;
+    if (shape.length !== 5 || C !== PIXEL_CHANNELS) {
+      throw new ShapeError(`Cannot encode a video of shape [${shape.join(", ")}]: it must be [B, 3, F, H, W].`);
+    }
+    if ((F - 1) % t === 0 && H % s === 0 && W % s === 0) return { B, F, H, W };
     throw new ShapeError(
       `Cannot encode ${F} frames of ${W}x${H} pixels: frames must be ${t}·n + 1 and sides multiples of ${s}.`,
     );
   }
+}
+
+/** The part of a video that another one, beginning at a place in it, covers. */
+function within(
+  video: Tensor,
+  { frame, region }: { frame: number; region: { y: number; x: number } },
+  part: Tensor,
+): Tensor {
+  const { F, H, W } = dims(part, "_ _ F H W");
+  return video.narrow(2, frame, F).narrow(3, region.y, H).narrow(4, region.x, W);
 }
