@@ -14,6 +14,7 @@ const FLOOR_PLAN: Record<string, readonly string[]> = {
   events: ["base"],
   media: ["base"],
   setup: ["base"],
+  hub: ["base", "specs"],
   torch: ["base"],
   weights: ["torch", "base", "specs"],
   nn: ["torch", "base"],
@@ -29,7 +30,7 @@ const FLOOR_PLAN: Record<string, readonly string[]> = {
   server: ["runs", "config", "events", "base"],
   cli: [
     ...["train", "data", "wan", "parallel", "optim", "nn", "weights", "torch"],
-    ...["runs", "server", "config", "events", "media", "setup", "base", "specs"],
+    ...["runs", "server", "config", "events", "media", "setup", "hub", "base", "specs"],
     "deno.json", // the program's version
   ],
 };

@@ -1,5 +1,7 @@
 /** What the operating system says about a failed write, in words a user can act on. */
 
+import { statfsSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { DiskError, messageOf, WantuneError } from "./errors.ts";
 
 const CURES: Record<string, readonly [reason: string, cure: string]> = {
@@ -30,4 +32,19 @@ export function diskError(action: string, error: unknown): WantuneError {
   const known = code === undefined ? undefined : CURES[code];
   if (known === undefined) return new DiskError(`Cannot ${action}: ${messageOf(error)}.`, { cause: error });
   return new DiskError(`Cannot ${action}: ${known[0]}.`, { cure: known[1], cause: error });
+}
+
+/**
+ * Bytes that may still be written where a file or folder lies or would lie.
+ * @returns undefined where the system does not tell
+ */
+export function freeBytes(path: string): number | undefined {
+  for (let place = resolve(path);; place = dirname(place)) {
+    try {
+      const { bavail, bsize } = statfsSync(place);
+      return bavail * bsize;
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT" || dirname(place) === place) return undefined;
+    }
+  }
 }
