@@ -3,4 +3,4 @@ export { type Adapter, type Layer, Linear } from "./linear.ts";
 export { type LoraMatrices, LoraSet } from "./adapters.ts";
 export { Lora } from "./lora.ts";
 export { LayerNorm, RmsNorm } from "./norm.ts";
-export { buildModel, type Built, Params, type ParamSource } from "./params.ts";
+export { buildModel, type Built, parameterShapes, Params, type ParamSource } from "./params.ts";

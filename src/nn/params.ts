@@ -19,7 +19,8 @@ export interface ParamSource {
 
 interface Ledger {
   readonly source: ParamSource;
-  readonly asked: Set<string>;
+  /** The shape that each parameter is expected in, by name. */
+  readonly asked: Map<string, readonly number[]>;
   readonly missing: NotedName[];
   readonly mismatched: NotedName[];
   readonly loaded: Map<string, Tensor>;
@@ -57,7 +58,7 @@ export class Params {
   get(name: string, shape: readonly number[]): Tensor {
     const { source, asked, missing, mismatched, loaded } = this.#ledger;
     const key = this.#prefix + name;
-    asked.add(key);
+    asked.set(key, shape);
     const found = source.shapeOf(key);
     if (found === undefined) missing.push({ name: key, note: ` [${shape.join(", ")}]` });
     else if (found.length !== shape.length || found.some((size, i) => size !== shape[i])) {
@@ -73,6 +74,24 @@ export class Params {
 
 /** Stands in for a parameter that is reported as missing; the model holding it is thrown away. */
 const MISSING = undefined as unknown as Tensor;
+
+/**
+ * The names and shapes of the parameters that a model asks for, in its order. Nothing is loaded.
+ * @param build makes the model; what it makes is of no use
+ */
+export function parameterShapes(build: (params: Params) => unknown): ReadonlyMap<string, readonly number[]> {
+  const source: ParamSource = {
+    name: "nothing",
+    keys: () => [],
+    shapeOf: () => undefined,
+    load: (key) => {
+      throw new Error(`${key} is of no source`);
+    },
+  };
+  const asked = new Map<string, readonly number[]>();
+  build(new Params({ source, asked, missing: [], mismatched: [], loaded: new Map() }));
+  return asked;
+}
 
 /** A model and every parameter it asked for, by name. */
 export interface Built<M> {
@@ -91,7 +110,7 @@ export function buildModel<M>(
   source: ParamSource,
   options: { build: (params: Params) => M; what: string; ignore?: (key: string) => boolean },
 ): Built<M> {
-  const ledger: Ledger = { source, asked: new Set(), missing: [], mismatched: [], loaded: new Map() };
+  const ledger: Ledger = { source, asked: new Map(), missing: [], mismatched: [], loaded: new Map() };
   let model: M;
   try {
     model = options.build(new Params(ledger));

@@ -26,6 +26,7 @@ export {
   type Posterior,
   type TileSizes,
   type Tiling,
+  vaeShapes,
   WanVae,
   type WorkOptions,
 } from "./vae/mod.ts";

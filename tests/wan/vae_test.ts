@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ShapeError, WeightsError } from "../../src/base/mod.ts";
 import { arange, Generator, liveHandles, ones, rand, randn, type Tensor, zeros } from "../../src/torch/mod.ts";
 import { averageDown, duplicateUp, patchify, unpatchify } from "../../src/wan/vae/shortcut.ts";
-import { loadVae, parseVaeConfig, type VaeConfig, WanVae } from "../../src/wan/vae/mod.ts";
+import { loadVae, parseVaeConfig, type VaeConfig, vaeShapes, WanVae } from "../../src/wan/vae/mod.ts";
 import { resolveTiling } from "../../src/wan/vae/tiling.ts";
 import { runVaeCase } from "../support/golden_wan.ts";
 import { goldenDir } from "../support/paths.ts";
@@ -109,6 +109,17 @@ Deno.test("tiling is chosen by the size of what a half makes of a chunk", () => 
     assert.equal(auto(config, "encode", [832, 480]), 0);
   }
   assert.equal(auto(published, "encode", [1920, 1088]), 512, "256 patches");
+});
+
+Deno.test("vaeShapes() has the tensors and parameters of the published kinds", () => {
+  const parsed = parseVaeConfig(config, "x");
+  const newer = { ...parsed, baseDim: 160, decoderBaseDim: 256 };
+  const older = { ...parsed, baseDim: 96, decoderBaseDim: 96, latentChannels: 16, patchSize: 1, isResidual: false };
+  for (const [kind, tensors, parameters] of [[newer, 196, 704_688_668], [older, 194, 126_892_531]] as const) {
+    const shapes = [...vaeShapes(kind).values()];
+    assert.equal(shapes.length, tensors);
+    assert.equal(shapes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0), parameters);
+  }
 });
 
 Deno.test("WanVae.encode() takes frames as they are made", () => {

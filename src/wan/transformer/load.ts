@@ -1,10 +1,10 @@
 /** Loads a WAN transformer from a folder in diffusers layout. */
 import { join } from "node:path";
-import { buildModel, type Built } from "../../nn/mod.ts";
+import { buildModel, type Built, parameterShapes } from "../../nn/mod.ts";
 import type { Device, DType } from "../../torch/mod.ts";
 import { openWeights } from "../../weights/mod.ts";
 import { readJson, weightsSource } from "../component.ts";
-import { parseTransformerConfig } from "./config.ts";
+import { parseTransformerConfig, type TransformerConfig } from "./config.ts";
 import { WanTransformer } from "./transformer.ts";
 
 /**
@@ -13,6 +13,11 @@ import { WanTransformer } from "./transformer.ts";
  */
 export function keepsFloat32(key: string): boolean {
   return key.endsWith("scale_shift_table") || key.includes("time_embedder") || /(^|\.)norm[23]\./.test(key);
+}
+
+/** The parameters of a transformer by diffusers' names, with their shapes. */
+export function transformerShapes(config: TransformerConfig): ReadonlyMap<string, readonly number[]> {
+  return parameterShapes((p) => new WanTransformer(p, config));
 }
 
 /**

@@ -2,4 +2,4 @@
 export { parseVaeConfig, type VaeConfig, vaeStrides } from "./config.ts";
 export { loadVae } from "./load.ts";
 export type { TileSizes, Tiling } from "./tiling.ts";
-export { type FrameSource, type Posterior, WanVae, type WorkOptions } from "./vae.ts";
+export { type FrameSource, type Posterior, vaeShapes, WanVae, type WorkOptions } from "./vae.ts";

@@ -4,7 +4,7 @@
  * Source: diffusers autoencoder_kl_wan.py, AutoencoderKLWan.
  */
 import { ShapeError } from "../../base/mod.ts";
-import { buildModel, type Params, type ParamSource } from "../../nn/mod.ts";
+import { buildModel, parameterShapes, type Params, type ParamSource } from "../../nn/mod.ts";
 import { dims, dtypeSize, empty, noGrad, type Tensor, tensor, tidy, unscoped } from "../../torch/mod.ts";
 import { FeatureCache } from "./cache.ts";
 import { type VaeConfig, vaeStrides } from "./config.ts";
@@ -60,6 +60,11 @@ class Layers {
     this.postQuantConv = new CausalConv3d(p.at("post_quant_conv"), { inChannels: C, outChannels: C, ...point });
     this.decoder = new Decoder(p.at("decoder"), { plan: decoderPlan(config), inChannels: C, outChannels: patch });
   }
+}
+
+/** The parameters of a VAE by diffusers' names, with their shapes. */
+export function vaeShapes(config: VaeConfig): ReadonlyMap<string, readonly number[]> {
+  return parameterShapes((p) => new Layers(p, config));
 }
 
 /** A loaded VAE. It records no graph and owns its parameters until it is disposed of. */
