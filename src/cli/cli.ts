@@ -43,7 +43,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "model",
-    describe: "run a transformer on given tensors, to compare numbers",
+    describe: "fetch, make and show models; run a transformer on given tensors",
     load: () => import("./commands/model.ts"),
   },
   {

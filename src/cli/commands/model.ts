@@ -1,12 +1,14 @@
-/** `wantune model run`: one forward of a transformer on given tensors, to check numbers against another program's. */
+/** `wantune model`: get, and `run`, one forward of a transformer on given tensors, to check numbers against another program's. */
 import { type Command, Option } from "@commander-js/extra-typings";
 import { formatDuration } from "../../base/mod.ts";
+import { registerGet } from "../model/get.ts";
 import { printLine } from "../output.ts";
 import { deviceName, gather } from "../sample/options.ts";
 
 /** Adds the command. */
 export function register(program: Command): void {
-  const model = program.command("model").description("Run parts of a model.");
+  const model = program.command("model").description("Fetch, make, show and run models.");
+  registerGet(model as Command);
   model.command("run")
     .description(
       "One transformer forward. The input file holds hidden_states [B, C, T, h, w], timestep [B] or [B, tokens] and " +

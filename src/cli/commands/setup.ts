@@ -2,7 +2,8 @@
 
 import { type Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { formatBytes } from "../../base/mod.ts";
-import { complain, printLine, writeText } from "../output.ts";
+import { LiveLine } from "../live_line.ts";
+import { complain, printLine } from "../output.ts";
 import type { Libtorch, SetupProgress } from "../../setup/mod.ts";
 
 /** Adds the command. */
@@ -25,13 +26,13 @@ export function register(program: Command): void {
       const { StopSignals } = await import("../signals.ts");
       const { Stopped } = await import("../../base/mod.ts");
       using signals = await StopSignals.listen();
-      const bar = new Bar();
+      const bar = new LiveLine();
       let found: Libtorch;
       try {
         found = libtorch !== undefined ? await setup.findLibtorch({ libtorch }) : await setup.fetchLibtorch({
           device,
           signal: signals.signal,
-          onProgress: (progress) => bar.show(progress),
+          onProgress: (progress) => show(bar, progress),
           say: (line) => bar.say(line),
           ...(version === undefined ? {} : { version }),
           ...(index === undefined ? {} : { index }),
@@ -61,37 +62,9 @@ function wheelVersion(text: string): string {
   throw new InvalidArgumentError("It looks like 2.13.0+cpu.");
 }
 
-/** Progress of a download on standard error: one live line on a terminal, a line per file elsewhere. */
-class Bar {
-  #item = "";
-  #shownAt = 0;
-  #live = false;
-
-  show({ stage, item, doneBytes, totalBytes }: SetupProgress): void {
-    const verb = stage === "unpack" ? "unpacking" : stage === "pip" ? "fetching with pip" : "fetching";
-    const isNew = `${stage} ${item}` !== this.#item;
-    this.#item = `${stage} ${item}`;
-    if (!Deno.stderr.isTerminal()) {
-      if (isNew) complain(`${verb} ${item}`);
-      return;
-    }
-    const finished = doneBytes === totalBytes;
-    if (!isNew && !finished && Date.now() - this.#shownAt < 100) return;
-    this.#shownAt = Date.now();
-    const of = totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`;
-    const { columns } = Deno.consoleSize();
-    const text = `${verb} ${item}  ${formatBytes(doneBytes)}${of}`.slice(0, columns - 1);
-    writeText(Deno.stderr, `${isNew && this.#live ? "\n" : "\r\x1b[K"}${text}`);
-    this.#live = true;
-  }
-
-  say(line: string): void {
-    this.close();
-    complain(line);
-  }
-
-  close(): void {
-    if (this.#live) writeText(Deno.stderr, "\n");
-    this.#live = false;
-  }
+/** Shows where the fetch stands. */
+function show(line: LiveLine, { stage, item, doneBytes, totalBytes }: SetupProgress): void {
+  const verb = stage === "unpack" ? "unpacking" : stage === "pip" ? "fetching with pip" : "fetching";
+  const of = totalBytes === undefined ? "" : ` of ${formatBytes(totalBytes)}`;
+  line.show(`${verb} ${item}`, `${formatBytes(doneBytes)}${of}`, { finished: doneBytes === totalBytes });
 }
