@@ -26,6 +26,8 @@ export interface TensorEntry {
   readonly start: number;
   /** Offset behind the last byte, from the start of the file. */
   readonly end: number;
+  /** Elements from one index to the next, by dimension, where the bytes are not in row-major order. */
+  readonly strides?: readonly number[] | undefined;
 }
 
 /** A checked header. */
@@ -180,7 +182,9 @@ function looksLike(prefix: Uint8Array): { fact: string; cure: string } | undefin
     return { fact: "it is a Git LFS pointer, not the weights", cure: "fetch the file with git lfs pull" };
   }
   if (start.startsWith("PK\x03\x04")) return { fact: "it is a zip or .pth file", cure: "give a .safetensors file" };
-  if (start.startsWith("GGUF")) return { fact: "it is a GGUF file", cure: "give a .safetensors file" };
+  if (start.startsWith("GGUF")) {
+    return { fact: "it is a GGUF file, whose quantised tensors are not read", cure: "give a .safetensors file" };
+  }
   if (/^<(!DOCTYP|html)/i.test(start)) return { fact: "it is a web page", cure: DAMAGED };
   return undefined;
 }

@@ -4,12 +4,12 @@
  */
 
 import table from "../../specs/keys/wan-transformer.json" with { type: "json" };
+import { NameTable } from "./name_table.ts";
 
 /** Stands for a block's number in the table. */
 const NUMBER = "{n}";
 
-const TO_DIFFUSERS = new Map(table.names.map(([original = "", diffusers = ""]) => [original, diffusers]));
-const TO_ORIGINAL = new Map(table.names.map(([original = "", diffusers = ""]) => [diffusers, original]));
+const NAMES = new NameTable(table);
 
 /**
  * The diffusers name of an original one: of a module (`blocks.0.self_attn.q`), a parameter, or anything below a module
@@ -17,12 +17,12 @@ const TO_ORIGINAL = new Map(table.names.map(([original = "", diffusers = ""]) =>
  * @returns undefined for a name that no WAN transformer has
  */
 export function originalToDiffusers(key: string): string | undefined {
-  return rename(key, TO_DIFFUSERS);
+  return NAMES.toDiffusers(key);
 }
 
 /** The original name of a diffusers one; the inverse of `originalToDiffusers`. */
 export function diffusersToOriginal(key: string): string | undefined {
-  return rename(key, TO_ORIGINAL);
+  return NAMES.toOriginal(key);
 }
 
 /** An original name without the prefix that single-file checkpoints and ComfyUI put before it, and that prefix. */
@@ -49,21 +49,5 @@ export function diffusersToKohya(module: string): string | undefined {
 }
 
 const KOHYA = new Map(
-  [...TO_DIFFUSERS].map(([original, diffusers]) => [original.replaceAll(".", "_"), diffusers]),
+  table.names.map(([original = "", diffusers = ""]) => [original.replaceAll(".", "_"), diffusers]),
 );
-
-/** Replaces the longest beginning of `key`, in whole segments, that the table knows. */
-function rename(key: string, names: ReadonlyMap<string, string>): string | undefined {
-  if (key.includes(NUMBER)) return undefined;
-  const segments = key.split(".");
-  const number = segments[0] === "blocks" && /^\d+$/.test(segments[1] ?? "") ? segments[1] : undefined;
-  for (let length = segments.length; length > 0; length--) {
-    const head = number === undefined
-      ? segments.slice(0, length)
-      : ["blocks", NUMBER, ...segments.slice(2, Math.max(length, 2))];
-    const found = names.get(head.join("."));
-    if (found === undefined) continue;
-    return [found.replace(NUMBER, number ?? NUMBER), ...segments.slice(length)].join(".");
-  }
-  return undefined;
-}

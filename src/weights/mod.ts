@@ -1,12 +1,22 @@
 /** Weight files: safetensors in and out, shards, names of other families, LoRA files. */
 
-export { SafetensorsFile } from "./safetensors.ts";
-export type { LoadOptions } from "./safetensors.ts";
+export { SafetensorsFile, sizeText } from "./safetensors.ts";
+export type { LoadOptions } from "./regions.ts";
 export type { TensorEntry } from "./header.ts";
 export { openWeights } from "./sharded.ts";
-export type { Weights } from "./sharded.ts";
-export { saveSafetensors } from "./write.ts";
-export type { NamedTensors, SaveOptions } from "./write.ts";
+export { openPart, PART_TITLES, partOf } from "./open_part.ts";
+export type { OpenPart } from "./open_part.ts";
+export { renamedWeights, tensorWeights } from "./weights.ts";
+export type { Weights } from "./weights.ts";
+export { decodedWeights, fp8Facts, fp8Text } from "./fp8.ts";
+export type { Fp8Facts } from "./fp8.ts";
+export { identifyParts, isResidualVae, originalName } from "./identify.ts";
+export type { FoundPart, ModelPart, Naming } from "./identify.ts";
+export { PthFile } from "./pth/pth_file.ts";
+export { bytesOf, saveSafetensors, writeSafetensors } from "./write.ts";
+export type { NamedTensors, PlannedTensor, SaveOptions } from "./write.ts";
+export { SHARD_BYTES, writeSharded } from "./write_sharded.ts";
+export type { ShardOptions } from "./write_sharded.ts";
 export { diffusersToKohya, diffusersToOriginal, kohyaToDiffusers, originalToDiffusers, stripPrefix } from "./keys.ts";
 export { readLoraFile } from "./lora_file.ts";
 export type { LoraFile, LoraModule } from "./lora_file.ts";

@@ -1,31 +1,16 @@
 /** Weights wherever they lie: one file, a folder with one file, or a folder with shards and their index. */
 
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { WeightsError } from "../base/mod.ts";
 import type { DType, Tensor } from "../torch/mod.ts";
 import { shown, type TensorEntry } from "./header.ts";
 import { scanJson } from "./json_scan.ts";
-import { describeEntries, type LoadOptions, SafetensorsFile } from "./safetensors.ts";
-
-/** Named tensors that can be looked at without loading them. */
-export interface Weights extends Disposable {
-  /** Names of all tensors. */
-  keys(): readonly string[];
-  has(key: string): boolean;
-  /** @throws {WeightsError} if there is no such tensor */
-  shapeOf(key: string): readonly number[];
-  /** @throws {WeightsError} if there is no such tensor */
-  dtypeOf(key: string): DType;
-  /** A tensor of its own. @throws {WeightsError} if there is no such tensor or its file was changed */
-  load(key: string, options?: LoadOptions): Tensor;
-  /** A read-only tensor whose memory is the file. @throws {WeightsError} like `load` */
-  mapped(key: string): Tensor;
-  /** The `__metadata__` of the file, or of all shards together (the first one that has a key wins). */
-  readonly metadata: ReadonlyMap<string, string>;
-  /** Path, number of tensors, size and types, for messages. */
-  describe(): string;
-}
+import { PthFile } from "./pth/pth_file.ts";
+import { looksLikeZip } from "./pth/zip.ts";
+import type { Weights } from "./weights.ts";
+import type { LoadOptions } from "./regions.ts";
+import { describeEntries, SafetensorsFile } from "./safetensors.ts";
 
 /** File names without their ending, in the order in which they are looked for. */
 const STEMS = ["diffusion_pytorch_model", "model"];
@@ -34,8 +19,17 @@ const INDEX_SUFFIX = ".safetensors.index.json";
 const INDEX_LIMITS = { depth: 8, keys: 1_000_000, elements: 1_000_000 };
 const DOWNLOAD_AGAIN = "download the folder again";
 
+/** One file of tensors, of either format. */
+interface WeightFile extends Disposable {
+  readonly entries: ReadonlyMap<string, TensorEntry>;
+  readonly metadata: ReadonlyMap<string, string>;
+  read(name: string, options?: LoadOptions): Tensor;
+  mapped(name: string): Tensor;
+}
+
 /**
- * Opens a safetensors file, an index file, or a folder of the Hugging Face layout.
+ * Opens a safetensors file, a torch file (`.pth`, `.pt`, `.bin`: told by its first bytes), an index file, or a folder of
+ * the Hugging Face layout.
  * @param path a file, or a folder with `<stem>.safetensors` or `<stem>.safetensors.index.json`
  * @param options `stem`: the file name without its ending, where a folder holds several
  * @throws {WeightsError} if nothing is there, a choice is open, or a file is damaged
@@ -43,7 +37,7 @@ const DOWNLOAD_AGAIN = "download the folder again";
 export function openWeights(path: string, options: { stem?: string | undefined } = {}): Weights {
   const file = isFolder(path) ? fileIn(path, options.stem === undefined ? STEMS : [options.stem]) : path;
   if (!file.endsWith(".json")) {
-    const opened = SafetensorsFile.open(file);
+    const opened = isTorchFile(file) ? PthFile.open(file) : SafetensorsFile.open(file);
     return new FileWeights(file, new Map([...opened.entries.keys()].map((key) => [key, opened])), [opened]);
   }
   return openShards(file);
@@ -57,6 +51,22 @@ function isFolder(path: string): boolean {
       cure: "check the path",
       cause,
     });
+  }
+}
+
+/** By the name, or by how a zip archive begins: training programs use many endings. */
+function isTorchFile(path: string): boolean {
+  if (/\.(pth|pt|ckpt)$/i.test(path)) return true;
+  const prefix = new Uint8Array(4);
+  try {
+    const file = openSync(path, "r");
+    try {
+      return readSync(file, prefix, 0, 4, 0) === 4 && (looksLikeZip(prefix) || path.endsWith(".bin"));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return false; // the reader says why
   }
 }
 
@@ -139,10 +149,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 class FileWeights implements Weights {
   readonly metadata: ReadonlyMap<string, string>;
   readonly #path: string;
-  readonly #owners: ReadonlyMap<string, SafetensorsFile>;
-  readonly #files: readonly SafetensorsFile[];
+  readonly #owners: ReadonlyMap<string, WeightFile>;
+  readonly #files: readonly WeightFile[];
 
-  constructor(path: string, owners: ReadonlyMap<string, SafetensorsFile>, files: readonly SafetensorsFile[]) {
+  constructor(path: string, owners: ReadonlyMap<string, WeightFile>, files: readonly WeightFile[]) {
     this.#path = path;
     this.#owners = owners;
     this.#files = files;
@@ -182,7 +192,7 @@ class FileWeights implements Weights {
     for (const file of this.#files) file[Symbol.dispose]();
   }
 
-  #owner(key: string): SafetensorsFile {
+  #owner(key: string): WeightFile {
     const owner = this.#owners.get(key);
     if (owner === undefined) {
       throw new WeightsError(`Cannot load ${shown(key)}: ${shown(this.#path)} has no such tensor`);

@@ -22,10 +22,13 @@ export interface SaveOptions {
 /** Tensors by name. */
 export type NamedTensors = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>;
 
-interface Planned {
+/** A tensor that is made when its turn to be written comes. */
+export interface PlannedTensor {
   readonly name: string;
-  readonly tensor: Tensor;
   readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Gives the tensor, of that shape and in any type or place; it is freed once it is written. */
+  readonly make: () => Tensor;
 }
 
 /**
@@ -35,34 +38,61 @@ interface Planned {
  * @throws {RangeError} for a name or type that the format cannot hold
  */
 export function saveSafetensors(path: string, tensors: NamedTensors, options: SaveOptions = {}): void {
-  const plan = planOf(tensors, options.dtype);
+  const named = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
+  const plan = named.map(([name, tensor]: [string, Tensor]): PlannedTensor => {
+    const dtype = options.dtype !== undefined && isFloating(tensor.dtype) ? options.dtype : tensor.dtype;
+    return { name, dtype, shape: tensor.shape, make: () => tensor.detach() };
+  });
+  writeSafetensors(path, plan, { metadata: options.metadata });
+}
+
+/**
+ * Writes tensors that need not be in memory together: each is made, written and freed before the next. Otherwise like
+ * `saveSafetensors`.
+ */
+export function writeSafetensors(
+  path: string,
+  tensors: readonly PlannedTensor[],
+  options: { metadata?: Readonly<Record<string, string>> | undefined; onWritten?: (bytes: number) => void } = {},
+): void {
+  const plan = sorted(tensors);
   const header = headerOf(plan, options.metadata);
   writeAtomically(path, (file) => {
     writeAll(file, header);
-    for (const { tensor, dtype } of plan) {
-      using ready = tensor.to({ dtype });
+    for (const { name, dtype, shape, make } of plan) {
+      using made = make();
+      if (made.shape.join() !== shape.join()) {
+        throw new RangeError(`"${name}" was planned as [${shape.join(", ")}] and is [${made.shape.join(", ")}]`);
+      }
+      using ready = made.to({ dtype });
       ready.withBytes((bytes) => writeAll(file, bytes));
+      options.onWritten?.(bytesOf({ dtype, shape }));
     }
   });
 }
 
-function planOf(tensors: NamedTensors, dtype: DType | undefined): Planned[] {
-  const named = tensors instanceof Map ? [...tensors] : Object.entries(tensors);
-  const plan = named.map(([name, tensor]): Planned => {
-    if (name === "__metadata__") throw new RangeError(`a tensor cannot be called ${name}`);
-    return { name, tensor, dtype: dtype !== undefined && isFloating(tensor.dtype) ? dtype : tensor.dtype };
-  });
-  return plan.sort((a, b) => formatOf(a.dtype).rank - formatOf(b.dtype).rank || compareBytes(a.name, b.name));
+/** Bytes that a planned tensor takes. @throws {RangeError} for a type that the format cannot hold */
+export function bytesOf({ dtype, shape }: Pick<PlannedTensor, "dtype" | "shape">): number {
+  return shape.reduce((product, size) => product * size, formatOf(dtype).bytes);
 }
 
-function headerOf(plan: readonly Planned[], metadata: Readonly<Record<string, string>> | undefined): Uint8Array {
+function sorted(tensors: readonly PlannedTensor[]): PlannedTensor[] {
+  if (tensors.some(({ name }) => name === "__metadata__")) {
+    throw new RangeError("a tensor cannot be called __metadata__");
+  }
+  return tensors.toSorted((a, b) => formatOf(a.dtype).rank - formatOf(b.dtype).rank || compareBytes(a.name, b.name));
+}
+
+function headerOf(
+  plan: readonly PlannedTensor[],
+  metadata: Readonly<Record<string, string>> | undefined,
+): Uint8Array {
   const entries: [string, unknown][] = [];
   if (metadata !== undefined && Object.keys(metadata).length > 0) entries.push(["__metadata__", metadata]);
   let offset = 0;
-  for (const { name, tensor, dtype } of plan) {
-    const { format, bytes } = formatOf(dtype);
-    const end = offset + tensor.numel * bytes;
-    entries.push([name, { dtype: format, shape: tensor.shape, data_offsets: [offset, end] }]);
+  for (const { name, dtype, shape } of plan) {
+    const end = offset + bytesOf({ dtype, shape });
+    entries.push([name, { dtype: formatOf(dtype).format, shape, data_offsets: [offset, end] }]);
     offset = end;
   }
   // joined by hand: an object would move names that look like numbers to the front

@@ -1,0 +1,74 @@
+/** What all weights have in common, wherever they lie, and views that change names or types on the way. */
+
+import { WeightsError } from "../base/mod.ts";
+import type { DType, Tensor } from "../torch/mod.ts";
+import { shown } from "./header.ts";
+import type { LoadOptions } from "./regions.ts";
+
+/** Named tensors that can be looked at without loading them. */
+export interface Weights extends Disposable {
+  /** Names of all tensors. */
+  keys(): readonly string[];
+  has(key: string): boolean;
+  /** @throws {WeightsError} if there is no such tensor */
+  shapeOf(key: string): readonly number[];
+  /** The type that `load` gives unless told otherwise. @throws {WeightsError} if there is no such tensor */
+  dtypeOf(key: string): DType;
+  /** A tensor of its own. @throws {WeightsError} if there is no such tensor or its file was changed */
+  load(key: string, options?: LoadOptions): Tensor;
+  /** A read-only tensor whose memory is the file, where the file has it so. @throws {WeightsError} like `load` */
+  mapped(key: string): Tensor;
+  /** The `__metadata__` of the file, or of all shards together (the first one that has a key wins). */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Path, number of tensors, size and types, for messages. */
+  describe(): string;
+}
+
+/**
+ * The same tensors under other names. Owns `weights`.
+ * @param names new name → name in `weights`; tensors that are not among them are hidden
+ */
+export function renamedWeights(weights: Weights, names: ReadonlyMap<string, string>): Weights {
+  const stored = (key: string): string => {
+    const name = names.get(key);
+    if (name !== undefined) return name;
+    throw new WeightsError(`Cannot load ${shown(key)}: ${weights.describe()} has no such tensor`);
+  };
+  return {
+    keys: () => [...names.keys()],
+    has: (key) => names.has(key),
+    shapeOf: (key) => weights.shapeOf(stored(key)),
+    dtypeOf: (key) => weights.dtypeOf(stored(key)),
+    load: (key, options) => weights.load(stored(key), options),
+    mapped: (key) => weights.mapped(stored(key)),
+    metadata: weights.metadata,
+    describe: () => weights.describe(),
+    [Symbol.dispose]: () => weights[Symbol.dispose](),
+  };
+}
+
+/** Tensors in memory as weights; they stay their owner's. @param options.name what to call them in messages */
+export function tensorWeights(
+  tensors: ReadonlyMap<string, Tensor>,
+  options: { name: string; metadata?: ReadonlyMap<string, string> },
+): Weights {
+  const at = (key: string): Tensor => {
+    const tensor = tensors.get(key);
+    if (tensor !== undefined) return tensor;
+    throw new WeightsError(`Cannot load ${shown(key)}: ${options.name} has no such tensor`);
+  };
+  return {
+    keys: () => [...tensors.keys()],
+    has: (key) => tensors.has(key),
+    shapeOf: (key) => at(key).shape,
+    dtypeOf: (key) => at(key).dtype,
+    load: (key, { dtype, device } = {}) => {
+      using plain = at(key).detach();
+      return plain.to({ copy: true, dtype: dtype ?? plain.dtype, device: device ?? "cpu" });
+    },
+    mapped: (key) => at(key).detach(),
+    metadata: options.metadata ?? new Map(),
+    describe: () => `${options.name} (${tensors.size} tensors)`,
+    [Symbol.dispose]: () => {},
+  };
+}
