@@ -23,21 +23,10 @@ import {
   where,
   zeros,
 } from "../../src/torch/mod.ts";
+import { near } from "../support/near.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
 await useTorch();
-
-function near(x: Tensor, wanted: readonly number[], tolerance = 1e-6): void {
-  const values = x.toNumbers();
-  assert.equal(values.length, wanted.length);
-  values.forEach((value, i) => {
-    const gap = Math.abs(value - (wanted[i] as number));
-    assert(
-      gap <= tolerance * Math.max(1, Math.abs(wanted[i] as number)),
-      `element ${i}: ${value}, wanted ${wanted[i]}`,
-    );
-  });
-}
 
 const grid = (): Tensor => arange(6).reshape([2, 3]); // [[0, 1, 2], [3, 4, 5]]
 
