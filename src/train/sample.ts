@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { SampleConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
-import { writeVideo } from "../media/mod.ts";
+import { writeFigures, writeVideo } from "../media/mod.ts";
 import { noGrad, type Tensor, tidy } from "../torch/mod.ts";
 import { generate, padPrompt, TEXT_LENGTH } from "../wan/mod.ts";
 import type { Session } from "./setup.ts";
@@ -76,6 +76,7 @@ export async function makeSamples(
     const video = await sampleVideo(session, { sample, prompt, seed });
     const path = join(folder, `step-${String(step).padStart(8, "0")}-${index}.mp4`);
     await writeVideo(path, video.pixels, { ...video, comment: JSON.stringify({ prompt, seed, step }) });
+    writeFigures(path, video.pixels, video);
     emit({ type: "sample", step, path, prompt, seed });
     onSample({ step, index, video });
   }

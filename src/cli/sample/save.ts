@@ -1,6 +1,6 @@
 /** A video made, as files. */
 import { basename } from "node:path";
-import { writeVideo } from "../../media/mod.ts";
+import { writeFigures, writeVideo } from "../../media/mod.ts";
 import { toPixels } from "../../train/mod.ts";
 import { type Generated } from "../../wan/mod.ts";
 import { saveSafetensors } from "../../weights/mod.ts";
@@ -19,7 +19,7 @@ export interface SaveVideoOptions {
 }
 
 /**
- * Writes the MP4, with what it was made from in its comment, and the tensors where they are wanted. Each file appears
+ * Writes the MP4, with what it was made from in its comment, its figures beside it, and the tensors where they are wanted. Each file appears
  * whole or not at all; the same numbers give the same bytes.
  * @throws {DiskError} if the disk refuses
  */
@@ -29,5 +29,7 @@ export async function saveVideo({ latents, frames }: Generated, options: SaveVid
   const { width, height, fps, ...how } = settings;
   const named = loras.map((lora) => `${basename(lora.path)}:${lora.strength}`);
   const comment = JSON.stringify({ prompt, ...how, ...(named.length === 0 ? {} : { loras: named }) });
-  await writeVideo(path, toPixels(frames), { width, height, fps, comment, signal });
+  const pixels = toPixels(frames);
+  await writeVideo(path, pixels, { width, height, fps, comment, signal });
+  writeFigures(path, pixels, { width, height });
 }

@@ -1,4 +1,4 @@
-/** How close two videos are. */
+/** Peak signal-to-noise ratio. */
 
 /**
  * Peak signal-to-noise ratio in decibels, over all frames together.
