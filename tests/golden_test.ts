@@ -11,7 +11,6 @@ import { runPromptCleanCase, runTokenizerCase } from "./support/golden_text.ts";
 import { cannotOptimize, runLrScheduleCase, runOptimizerCase, runRngCase } from "./support/golden_small.ts";
 import { runLoraCase, runTrainingCase, runTransformerCase } from "./support/golden_train.ts";
 import {
-  cannotSample,
   runEmbeddingCase,
   runNoisingCase,
   runPipelineCase,
@@ -56,7 +55,6 @@ const RUNNERS: Record<string, Runner> = {
 /** For kinds of which only some cases can be run: why this one cannot. */
 const LIMITS: Record<string, (dir: string) => string | undefined> = {
   optimizer: cannotOptimize,
-  pipeline: cannotSample,
 };
 
 await useTorch();

@@ -11,6 +11,11 @@ export interface PlaceOptions {
   readonly dtype?: DType | undefined;
   /** Absent: the host. */
   readonly device?: Device | undefined;
+  /**
+   * Whether parameters that stay on the host in their stored type are the file's own memory: nothing is read until it is
+   * used, and what is not used again need not stay in memory. They must not be written to. False if absent.
+   */
+  readonly mapped?: boolean | undefined;
 }
 
 /**
@@ -35,13 +40,17 @@ export function readJson(path: string, what: string): unknown {
 /** A source of parameters in open files, each read as the type that `dtypeOf` wants for it. */
 export function weightsSource(
   weights: Weights,
-  options: { name: string; dtypeOf: (key: string) => DType; device?: Device | undefined },
+  options: { name: string; dtypeOf: (key: string) => DType } & Omit<PlaceOptions, "dtype">,
 ): ParamSource {
-  const { name, dtypeOf, device } = options;
+  const { name, dtypeOf, device = "cpu", mapped = false } = options;
   return {
     name,
     keys: () => weights.keys(),
     shapeOf: (key) => weights.has(key) ? weights.shapeOf(key) : undefined,
-    load: (key) => weights.load(key, { dtype: dtypeOf(key), device }),
+    load: (key) => {
+      const dtype = dtypeOf(key);
+      const asStored = mapped && device === "cpu" && weights.dtypeOf(key) === dtype;
+      return asStored ? weights.mapped(key) : weights.load(key, { dtype, device });
+    },
   };
 }

@@ -5,12 +5,15 @@
  */
 import { ShapeError } from "../base/mod.ts";
 import { cat, dims, full, noGrad, ones, type Tensor, tensor, tidy, unscoped, zeros } from "../torch/mod.ts";
+import { expertAt } from "./boundary.ts";
 import { createSolver, type Solver, type SolverKind, type SolverOptions } from "./solvers/mod.ts";
 import type { TransformerConfig, TransformerInputs } from "./transformer/mod.ts";
 
 /** What predicts velocities: a transformer, or something that runs one. */
 export interface VelocityModel {
-  readonly config: Pick<TransformerConfig, "patchSize">;
+  readonly config: Pick<TransformerConfig, "patchSize" | "inChannels" | "outChannels">;
+  /** Share of time from which on guidance is that of high noise; absent if it is the same throughout. */
+  readonly boundary?: number | undefined;
   forward(inputs: TransformerInputs): Tensor;
 }
 
@@ -28,8 +31,12 @@ export interface DenoiseOptions {
   readonly negativePromptEmbeds?: Tensor | undefined;
   /** v = v₋ + g·(v₊ − v₋); 1 asks the model once instead of twice */
   readonly guidanceScale: number;
+  /** The same below the model's boundary; like `guidanceScale` if absent */
+  readonly lowNoiseGuidanceScale?: number | undefined;
   /** A clean first latent frame [B or 1, C, 1, h, w] to continue; its tokens are at timestep 0 */
   readonly firstFrame?: Tensor | undefined;
+  /** Channels [B or 1, in − C, T, h, w] that the model sees behind the latents, at every step the same */
+  readonly condition?: Tensor | undefined;
 }
 
 /** 0 on latent frame 0, which is given, and 1 elsewhere: [1, 1, T, h, w]. */
@@ -45,22 +52,33 @@ export class Denoising implements Disposable {
   readonly #options: DenoiseOptions;
   readonly #solver: Solver;
   readonly #firstFrame: Tensor | undefined;
+  readonly #condition: Tensor | undefined;
   #latents: Tensor;
   #steps = 0;
 
   /**
-   * @throws {ShapeError} if embeddings or first frame do not fit the latents
+   * @throws {ShapeError} if embeddings, first frame or condition do not fit latents and model
    * @throws {RangeError} for senseless steps or shift, or guidance without a negative prompt
    */
   constructor(model: VelocityModel, options: DenoiseOptions) {
-    const { latents, promptEmbeds, negativePromptEmbeds, firstFrame } = options;
-    const { B, C, h, w } = dims(latents, "B C T h w");
+    const { latents, promptEmbeds, negativePromptEmbeds, firstFrame, condition } = options;
+    const { inChannels, outChannels } = model.config;
+    const { B, C, T, h, w } = dims(latents, "B C T h w", { C: outChannels });
     for (const embeds of [promptEmbeds, negativePromptEmbeds]) {
       if (embeds !== undefined) checkBatch(dims(embeds, "N S D").N, B);
     }
     if (firstFrame !== undefined) checkBatch(dims(firstFrame, "N C 1 h w", { C, h, w }).N, B);
-    if (options.guidanceScale !== 1 && negativePromptEmbeds === undefined) {
-      throw new RangeError(`guidance ${options.guidanceScale} needs a negative prompt`);
+    const given = condition === undefined ? 0 : dims(condition, "N D T h w", { T, h, w }).D;
+    if (condition !== undefined) checkBatch(condition.size(0), B);
+    if (C + given !== inChannels) {
+      throw new ShapeError(
+        `The model takes ${inChannels} channels: ${C} of latents were given and ${given} beside them.`,
+      );
+    }
+    const { guidanceScale, lowNoiseGuidanceScale = guidanceScale } = options;
+    const guided = [guidanceScale, lowNoiseGuidanceScale].find((scale) => scale !== 1);
+    if (guided !== undefined && negativePromptEmbeds === undefined) {
+      throw new RangeError(`guidance ${guided} needs a negative prompt`);
     }
     const { solver, steps, shift } = options;
     this.#solver = createSolver({ ...(typeof solver === "string" ? { kind: solver } : solver), steps, shift });
@@ -69,6 +87,7 @@ export class Denoising implements Disposable {
     const own = (x: Tensor): Tensor => unscoped(() => x.to({ dtype: "float32", device: latents.device, copy: true }));
     this.#latents = own(latents);
     this.#firstFrame = firstFrame && own(firstFrame);
+    this.#condition = condition && own(condition);
   }
 
   get numSteps(): number {
@@ -103,21 +122,36 @@ export class Denoising implements Disposable {
   [Symbol.dispose](): void {
     this.#latents[Symbol.dispose]();
     this.#firstFrame?.[Symbol.dispose]();
+    this.#condition?.[Symbol.dispose]();
     this.#solver[Symbol.dispose]();
   }
 
   #velocity(timestep: number): Tensor {
-    const { promptEmbeds, negativePromptEmbeds, guidanceScale } = this.#options;
-    const hiddenStates = this.#withFirstFrame();
+    const { promptEmbeds, negativePromptEmbeds } = this.#options;
+    const hiddenStates = this.#modelInput();
     const time = this.#timesteps(timestep);
     const predict = (embeds: Tensor): Tensor => {
       const encoderHiddenStates = embeds.expand([hiddenStates.size(0), ...embeds.shape.slice(1)]);
       return tidy(() => this.#model.forward({ hiddenStates, timestep: time, encoderHiddenStates }).float());
     };
     const positive = predict(promptEmbeds);
-    if (guidanceScale === 1 || negativePromptEmbeds === undefined) return positive;
+    const scale = this.#guidance(timestep);
+    if (scale === 1 || negativePromptEmbeds === undefined) return positive;
     const negative = predict(negativePromptEmbeds);
-    return negative.add(positive.sub(negative), guidanceScale);
+    return negative.add(positive.sub(negative), scale);
+  }
+
+  #guidance(timestep: number): number {
+    const { guidanceScale, lowNoiseGuidanceScale = guidanceScale } = this.#options;
+    const { boundary } = this.#model;
+    return boundary === undefined || expertAt(timestep, boundary) === "high" ? guidanceScale : lowNoiseGuidanceScale;
+  }
+
+  /** [B, in, T, h, w] */
+  #modelInput(): Tensor {
+    const latents = this.#withFirstFrame();
+    if (this.#condition === undefined) return latents;
+    return cat([latents, this.#condition.expand([latents.size(0), ...this.#condition.shape.slice(1)])], 1);
   }
 
   #withFirstFrame(): Tensor {

@@ -1,14 +1,26 @@
 /** WAN: the model's parts, how they are loaded, and how videos are made. Nothing here knows about training. */
 export type { PlaceOptions } from "./component.ts";
 export { type DenoiseOptions, Denoising, firstFrameMask, type VelocityModel } from "./denoise.ts";
+export { expertAt, type NoiseExpert } from "./boundary.ts";
+export {
+  ExpertSwitch,
+  type ExpertSwitchOptions,
+  openTransformers,
+  type OpenTransformersOptions,
+  type OwnedModel,
+} from "./experts.ts";
 export { addNoise, NUM_TRAIN_TIMESTEPS, shiftSigma, trainingSigmas, unshiftSigma, velocityTarget } from "./flow.ts";
 export { latentSize, type Strides, type VideoSize } from "./geometry.ts";
+export { encodeImageCondition, greyVideo, type KnownFrames, knownFramesMask } from "./image_condition.ts";
+export { type ModelFiles } from "./model_files.ts";
+export { CONFIG_METADATA, type ModelSource, openModel } from "./model_source.ts";
 export { type Expert, ModelFolder, openModelFolder } from "./model_folder.ts";
 export {
   decodeFrames,
   encodeFirstFrame,
   generate,
   type Generated,
+  generateLatents,
   type GenerateOptions,
   type GenerateParts,
   initialLatents,

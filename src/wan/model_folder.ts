@@ -159,11 +159,11 @@ export class ModelFolder {
    * @throws {RangeError} for an expert that the variant does not have
    */
   loadTransformer(options: PlaceOptions & { expert?: Expert } = {}): Built<WanTransformer> {
-    const { expert = "only", dtype = "float32", device = "cpu" } = options;
+    const { expert = "only", dtype = "float32", ...place } = options;
     if ((expert === "only") !== (this.variant.experts === 1)) {
       throw new RangeError(`${this.variant.title} has no transformer called "${expert}"`);
     }
-    return loadTransformer(join(this.path, expert === "low" ? "transformer_2" : "transformer"), { dtype, device });
+    return loadTransformer(join(this.path, expert === "low" ? "transformer_2" : "transformer"), { ...place, dtype });
   }
 }
 
@@ -189,8 +189,12 @@ function readIndex(path: string): z.infer<typeof indexSchema> {
   });
 }
 
-/** The variant that a model's traits tell, or the one wanted if they allow it. */
-function variantOf(path: string, { wanted, ...traits }: Traits & { wanted: string }): Variant {
+/**
+ * The variant that a model's traits tell, or the one wanted if they allow it.
+ * @param path the model, for messages
+ * @throws {WeightsError} if there is none, or it is not the one wanted
+ */
+export function variantOf(path: string, { wanted, ...traits }: Traits & { wanted: string }): Variant {
   const possible = detectVariants(traits);
   const [likeliest] = possible;
   const { experts, transformer: { inChannels, outChannels } } = traits;
@@ -216,7 +220,8 @@ function shiftOf(path: string): number | undefined {
   return parsed.success ? parsed.data.flow_shift ?? parsed.data.shift : undefined;
 }
 
-function misfit(path: string, fact: string): WeightsError {
+/** The refusal of a model whose parts are of different models. */
+export function misfit(path: string, fact: string): WeightsError {
   return new WeightsError(`Cannot open the model ${path}: its parts do not fit, ${fact}`, {
     cure: "take all parts from one model",
   });

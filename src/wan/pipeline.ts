@@ -4,17 +4,21 @@
  * latent ones.
  * Source: diffusers pipelines/wan/pipeline_wan.py and pipeline_wan_i2v.py, __call__.
  */
-import { Generator, noGrad, randn, type Tensor, tidy, unscoped } from "../torch/mod.ts";
+import { ConfigError } from "../base/mod.ts";
+import { dims, Generator, noGrad, randn, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 import { type DenoiseOptions, Denoising, type VelocityModel } from "./denoise.ts";
 import { latentSize, type VideoSize } from "./geometry.ts";
-import type { WanVae } from "./vae/mod.ts";
+import { checkPicture, encodeImageCondition } from "./image_condition.ts";
+import type { WanVae, WorkOptions } from "./vae/mod.ts";
 
 /** What to make. */
-export interface GenerateOptions extends Omit<DenoiseOptions, "latents" | "firstFrame"> {
+export interface GenerateOptions extends Omit<DenoiseOptions, "latents" | "firstFrame" | "condition">, WorkOptions {
   /** The size of the video and the seed of its noise, or the starting noise [B, C, T, h, w] itself. */
   readonly start: (VideoSize & { readonly seed: number | bigint }) | Tensor;
   /** The first frame [B or 1, 3, H, W] in [−1, 1]; absent for text alone */
   readonly image?: Tensor | undefined;
+  /** The last frame, like `image`; for models that see pictures as channels */
+  readonly lastImage?: Tensor | undefined;
   /** Called after each step, with steps counted from 1; the latents live as long as the call. */
   readonly onStep?: (step: number, latents: Tensor) => void;
   /** Ends the work between two steps. */
@@ -37,10 +41,25 @@ export interface GenerateParts {
 
 /**
  * Makes videos. Between steps the event loop gets its turn, so signals and timers work.
- * @throws {ConfigError} for a size that the model cannot make
+ * @throws {ConfigError} for a size that the model cannot make, and for pictures that it needs or cannot take
+ * @throws {ShapeError} for pictures of another size
  * @throws what `options.signal` was aborted with
  */
 export async function generate(parts: GenerateParts, options: GenerateOptions): Promise<Generated> {
+  const latents = await generateLatents(parts, options);
+  try {
+    return { latents, frames: unscoped(() => decodeFrames(parts.vae, latents, options)) };
+  } catch (error) {
+    latents[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/**
+ * The first part of `generate`: normalised latents [B, C, T, h, w], float32. The model is not needed afterwards.
+ * Errors as of `generate`.
+ */
+export async function generateLatents(parts: GenerateParts, options: GenerateOptions): Promise<Tensor> {
   using walk = beginWalk(parts, options);
   while (walk.stepsDone < walk.numSteps) {
     await new Promise((resolve) => setTimeout(resolve));
@@ -48,23 +67,45 @@ export async function generate(parts: GenerateParts, options: GenerateOptions): 
     walk.step();
     options.onStep?.(walk.stepsDone, walk.latents);
   }
-  return unscoped(() =>
-    tidy(() => {
-      const latents = walk.result();
-      return { latents, frames: decodeFrames(parts.vae, latents) };
-    })
-  );
+  return unscoped(() => walk.result());
 }
 
 function beginWalk({ model, vae }: GenerateParts, options: GenerateOptions): Denoising {
-  const { start, image } = options;
+  const { start } = options;
   const { device } = options.promptEmbeds;
   return tidy(() => {
     const latents = "seed" in start ? initialLatents(vae, { ...start, patch: model.config.patchSize[1] }) : start;
-    const firstFrame = image && encodeFirstFrame(vae, image).to({ device });
-    // The walk copies latents and frame; those made here are freed.
-    return new Denoising(model, { ...options, latents: latents.to({ device }), firstFrame });
+    const pictures = encodePictures(model, { ...options, vae, latents });
+    const [firstFrame, condition] = [pictures.firstFrame?.to({ device }), pictures.condition?.to({ device })];
+    // The walk copies these; those made here are freed.
+    return new Denoising(model, { ...options, latents: latents.to({ device }), firstFrame, condition });
   });
+}
+
+/** Pictures in the form that the model takes them in. */
+function encodePictures(
+  { config }: VelocityModel,
+  options: Pick<GenerateOptions, "image" | "lastImage" | "tiling"> & { vae: WanVae; latents: Tensor },
+): Pick<DenoiseOptions, "firstFrame" | "condition"> {
+  const { image, lastImage, vae, latents, tiling } = options;
+  const { T, h, w } = dims(latents, "_ _ T h w");
+  const size = { height: h * vae.spatialStride, width: w * vae.spatialStride };
+  for (const picture of [image, lastImage]) if (picture !== undefined) checkPicture(picture, size);
+  if (config.inChannels === config.outChannels) {
+    if (lastImage !== undefined) {
+      throw new ConfigError("Cannot end the video with a picture: this model is given a first frame at most", {
+        cure: "leave the last picture out, or take I2V-A14B",
+      });
+    }
+    return { firstFrame: image && encodeFirstFrame(vae, image) };
+  }
+  if (image === undefined) {
+    throw new ConfigError("Cannot make a video from text alone: this model needs its first frame", {
+      cure: "give it a picture, or take a text-to-video model",
+    });
+  }
+  const numFrames = (T - 1) * vae.temporalStride + 1;
+  return { condition: encodeImageCondition(vae, { image, lastImage, numFrames, tiling }) };
 }
 
 /**
@@ -88,7 +129,19 @@ export function encodeFirstFrame(vae: WanVae, image: Tensor): Tensor {
   return tidy(() => vae.encodeNormalized(image.unsqueeze(2)));
 }
 
-/** Videos as players want them. @param latents normalised [B, C, T, h, w] @returns [B, F, 3, H, W] in [0, 1] */
-export function decodeFrames(vae: WanVae, latents: Tensor): Tensor {
-  return noGrad(() => tidy(() => vae.decode(latents).mul(0.5).add(0.5).clamp(0, 1).transpose(1, 2).contiguous()));
+/**
+ * Videos as players want them.
+ * @param latents normalised [B, C, T, h, w]
+ * @returns [B, F, 3, H, W] in [0, 1]
+ */
+export function decodeFrames(vae: WanVae, latents: Tensor, options: WorkOptions = {}): Tensor {
+  return noGrad(() =>
+    tidy(() => {
+      const video = vae.decode(latents, options); // as large as the result: changed in place
+      video.mul_(0.5);
+      video.add_(0.5);
+      video.clamp_(0, 1);
+      return video.transpose(1, 2);
+    })
+  );
 }

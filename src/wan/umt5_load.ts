@@ -1,9 +1,9 @@
 /** Loads a UMT5 encoder from a folder in the layout of transformers. */
 import { join } from "node:path";
-import { openWeights } from "../weights/mod.ts";
+import { openWeights, type Weights } from "../weights/mod.ts";
 import { type PlaceOptions, readJson, weightsSource } from "./component.ts";
 import { Umt5Encoder } from "./umt5.ts";
-import { parseUmt5Config } from "./umt5_config.ts";
+import { parseUmt5Config, type Umt5Config } from "./umt5_config.ts";
 
 /**
  * Loads `config.json` and the weights beside it.
@@ -15,10 +15,20 @@ export function loadUmt5(folder: string, options: PlaceOptions = {}): Umt5Encode
   const path = join(folder, "config.json");
   const config = parseUmt5Config(readJson(path, "the text encoder"), path);
   using weights = openWeights(folder);
+  return buildUmt5(weights, { ...options, config, name: folder });
+}
+
+/**
+ * An encoder from open weights under the names of transformers.
+ * @param options.name what to call them in messages
+ * @throws {WeightsError} like `loadUmt5`
+ */
+export function buildUmt5(
+  weights: Weights,
+  options: PlaceOptions & { config: Umt5Config; name: string },
+): Umt5Encoder {
+  const { config, name, device, mapped } = options;
   const stored = weights.keys().map((key) => weights.dtypeOf(key)).find((dtype) => dtype !== "float16");
   const dtype = options.dtype ?? stored ?? "float32";
-  return Umt5Encoder.load(
-    weightsSource(weights, { name: folder, dtypeOf: () => dtype, device: options.device }),
-    config,
-  );
+  return Umt5Encoder.load(weightsSource(weights, { name, dtypeOf: () => dtype, device, mapped }), config);
 }

@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
+import { LoraSet } from "../../src/nn/mod.ts";
 import { grad, mseLoss, stack, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
 import { firstFrameMask } from "../../src/wan/denoise.ts";
-import { openModelFolder } from "../../src/wan/model_folder.ts";
+import { ExpertSwitch, openTransformers, type OpenTransformersOptions } from "../../src/wan/experts.ts";
+import { encodeImageCondition } from "../../src/wan/image_condition.ts";
+import { type Expert, type ModelFolder, openModelFolder } from "../../src/wan/model_folder.ts";
 import { encodeFirstFrame, generate } from "../../src/wan/pipeline.ts";
 import { Tokenizer } from "../../src/wan/tokenizer.ts";
 import { loadUmt5 } from "../../src/wan/umt5_load.ts";
@@ -14,6 +17,7 @@ import { addNoise, trainingSigmas, velocityTarget } from "../../src/wan/flow.ts"
 import { createSolver } from "../../src/wan/solvers/mod.ts";
 import { loadTransformer } from "../../src/wan/transformer/mod.ts";
 import { loadVae, type TileSizes } from "../../src/wan/vae/mod.ts";
+import { readLoraFile } from "../../src/weights/mod.ts";
 import { compareCase, type Distance, openCase } from "./golden.ts";
 
 /** Distances by `file/tensor`. */
@@ -206,74 +210,93 @@ export function runEmbeddingCase(dir: string): Outcome {
   });
 }
 
-/** Why a case of kind `pipeline` cannot be run; undefined if it can. */
-export function cannotSample(dir: string): string | undefined {
-  return openCase(dir).json.expert_per_step === undefined ? undefined : "models of two experts cannot be sampled yet";
-}
-
-const PipelineArguments = z.object({
-  prompt: z.string(),
-  negative_prompt: z.string().default(""),
-  height: z.number(),
-  width: z.number(),
-  num_frames: z.number(),
-  num_inference_steps: z.number(),
-  guidance_scale: z.number(),
-  max_sequence_length: z.number(),
+const PipelineCase = z.looseObject({
+  arguments: z.object({
+    prompt: z.string(),
+    negative_prompt: z.string().default(""),
+    height: z.number(),
+    width: z.number(),
+    num_frames: z.number(),
+    num_inference_steps: z.number(),
+    guidance_scale: z.number(),
+    guidance_scale_2: z.number().optional(),
+    max_sequence_length: z.number(),
+  }),
+  /** Present where a case does not use the checkpoint's own scheduler. */
+  scheduler: z.looseObject({ class: z.string(), shift: z.number() }).optional(),
+  /** LoRA files by the transformer they belong to. */
+  loras: z.record(z.string(), z.string()).default({}),
+  expert_per_step: z.array(z.string()).optional(),
 });
 
-/** Present where a case does not use the checkpoint's own scheduler. */
-const SchedulerChoice = z.looseObject({ class: z.string(), shift: z.number() }).optional();
+const COMPONENTS: Record<Expert, string> = { only: "transformer", high: "transformer", low: "transformer_2" };
 
-/** Kind `pipeline`, one expert: prompt to latents and frames, from text alone or with a first frame. */
+/** Hangs a case's LoRA on a transformer. */
+function adaptWith(dir: string, loras: Readonly<Record<string, string>>): OpenTransformersOptions["adapt"] {
+  return (model, expert) => {
+    const path = loras[COMPONENTS[expert]];
+    if (path === undefined) return undefined;
+    using file = readLoraFile(join(dir, path));
+    return LoraSet.load(model.linears, { modules: file.modules, name: path });
+  };
+}
+
+/** Kind `pipeline`: prompt and pictures to latents and frames. */
 export async function runPipelineCase(dir: string): Promise<Outcome> {
   const golden = openCase(dir);
-  const wanted = PipelineArguments.parse(golden.json.arguments);
-  const scheduler = SchedulerChoice.parse(golden.json.scheduler);
+  const { arguments: wanted, scheduler, loras, expert_per_step } = PipelineCase.parse(golden.json);
   const folder = openModelFolder(golden.checkpoint);
+  using owned = new DisposableStack();
+  const vae = owned.use(folder.loadVae());
+  const embed = promptEmbedder(folder, wanted.max_sequence_length);
+  const [promptEmbeds, negativePromptEmbeds] = [wanted.prompt, wanted.negative_prompt].map(embed) as [Tensor, Tensor];
+  owned.use(promptEmbeds);
+  owned.use(negativePromptEmbeds);
+  const picture = (name: string): Tensor | undefined =>
+    golden.has("inputs", name)
+      ? owned.use(tidy(() => golden.tensor("inputs", name).mul(2).sub(1))) // stored in [0, 1]
+      : undefined;
+  const [image, lastImage] = [picture("image"), picture("last_image")];
+  const model = owned.use(openTransformers(folder, { adapt: adaptWith(dir, loras) }));
+  const perStep: Tensor[] = [];
+  const experts: string[] = [];
+  const { latents, frames } = await generate({ model, vae }, {
+    promptEmbeds,
+    negativePromptEmbeds,
+    guidanceScale: wanted.guidance_scale,
+    lowNoiseGuidanceScale: wanted.guidance_scale_2,
+    solver: scheduler?.class.includes("Euler") ? "euler" : "unipc",
+    steps: wanted.num_inference_steps,
+    shift: scheduler?.shift ?? folder.shift,
+    start: owned.use(golden.tensor("inputs", "latents")),
+    image,
+    lastImage,
+    onStep: (_, now) => {
+      perStep.push(owned.use(now.clone()));
+      if (model instanceof ExpertSwitch) experts.push(...model.loaded.map((expert) => COMPONENTS[expert]));
+    },
+  });
+  owned.use(latents);
+  owned.use(frames);
+  assert.deepEqual(frames.shape, [1, wanted.num_frames, 3, wanted.height, wanted.width]);
+  if (expert_per_step !== undefined) assert.deepEqual(experts, expert_per_step, "one expert at a time, the right one");
+  return tidy(() =>
+    compareCase(dir, {
+      outputs: { latents_per_step: stack(perStep), latents, frames },
+      ...(image === undefined ? {} : {
+        extra: folder.variant.image === "channels"
+          ? { condition: encodeImageCondition(vae, { image, lastImage, numFrames: wanted.num_frames }) }
+          : { condition: encodeFirstFrame(vae, image), first_frame_mask: firstFrameMask(latents) },
+      }),
+    })
+  );
+}
+
+/** Encodes prompts as [1, length, D] in float32. */
+function promptEmbedder(folder: ModelFolder, maxLength: number): (prompt: string) => Tensor {
   const tokenizer = folder.loadTokenizer();
-  using vae = folder.loadVae();
-  using encoder = folder.loadTextEncoder({ dtype: "float32" });
-  const { model, params } = folder.loadTransformer();
-  const maxLength = wanted.max_sequence_length;
-  const embed = (prompt: string): Tensor =>
-    tidy(() => padPrompt(encodePrompt(prompt, { tokenizer, encoder, maxLength }), maxLength).unsqueeze(0));
-  const made: Tensor[] = [...params.values()];
-  const own = (x: Tensor): Tensor => {
-    made.push(x);
-    return x;
+  return (prompt) => {
+    using encoder = folder.loadTextEncoder({ dtype: "float32" });
+    return tidy(() => padPrompt(encodePrompt(prompt, { tokenizer, encoder, maxLength }), maxLength).unsqueeze(0));
   };
-  try {
-    const image = golden.has("inputs", "image") ? own(golden.tensor("inputs", "image")) : undefined;
-    const start = own(golden.tensor("inputs", "latents"));
-    const perStep: Tensor[] = [];
-    const { latents, frames } = await generate({ model, vae }, {
-      promptEmbeds: own(embed(wanted.prompt)),
-      negativePromptEmbeds: own(embed(wanted.negative_prompt)),
-      guidanceScale: wanted.guidance_scale,
-      solver: scheduler?.class.includes("Euler") ? "euler" : "unipc",
-      steps: wanted.num_inference_steps,
-      shift: scheduler?.shift ?? folder.shift,
-      start,
-      image: image && own(tidy(() => image.mul(2).sub(1))),
-      onStep: (_, now) => void perStep.push(own(now.clone())),
-    });
-    own(latents);
-    own(frames);
-    assert.deepEqual(frames.shape, [1, wanted.num_frames, 3, wanted.height, wanted.width]);
-    return tidy(() =>
-      compareCase(dir, {
-        outputs: { latents_per_step: stack(perStep), latents, frames },
-        ...(image === undefined ? {} : {
-          extra: {
-            condition: encodeFirstFrame(vae, image.mul(2).sub(1)),
-            first_frame_mask: firstFrameMask(latents),
-          },
-        }),
-      })
-    );
-  } finally {
-    model[Symbol.dispose]();
-    for (const tensor of made) tensor[Symbol.dispose]();
-  }
 }

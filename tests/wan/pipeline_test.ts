@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, ShapeError } from "../../src/base/mod.ts";
 import { Generator, liveHandles, ones, randn, type Tensor, zeros } from "../../src/torch/mod.ts";
@@ -22,9 +23,9 @@ const strides = { temporalStride: 4, spatialStride: 16, spatialDivisor: 32 };
 const walkOptions = { solver: "unipc", steps: 3, shift: 5, guidanceScale: 1 } as const;
 
 /** A model that says a constant velocity for each prompt and keeps what it was asked. */
-function fakeModel(asked: { timestep: number[]; first: number }[] = []): VelocityModel {
+function fakeModel(asked: { timestep: number[]; first: number }[] = [], channels = 4): VelocityModel {
   return {
-    config: { patchSize: [1, 2, 2] as const },
+    config: { patchSize: [1, 2, 2] as const, inChannels: channels, outChannels: channels },
     forward(inputs: TransformerInputs): Tensor {
       const { hiddenStates, timestep, encoderHiddenStates } = inputs;
       asked.push({ timestep: timestep.toNumbers(), first: hiddenStates.select(2, 0).mean().item() });
@@ -111,7 +112,7 @@ Deno.test("generate() makes frames in [0, 1], reports steps, and can be stopped 
     using promptEmbeds = ones([1, 3, 5]);
     const steps: number[] = [];
     const options = { ...walkOptions, promptEmbeds, start: { numFrames: 5, height: 32, width: 64, seed: 1 } };
-    const { latents, frames } = await generate({ model: fakeModel(), vae }, {
+    const { latents, frames } = await generate({ model: fakeModel([], 48), vae }, {
       ...options,
       onStep: (step) => void steps.push(step),
     });
@@ -124,13 +125,16 @@ Deno.test("generate() makes frames in [0, 1], reports steps, and can be stopped 
     assert.deepEqual(steps, [1, 2, 3]);
     const stop = new AbortController();
     const onStep = (step: number): void => step === 2 ? stop.abort(new Error("enough")) : undefined;
-    await assert.rejects(generate({ model: fakeModel(), vae }, { ...options, onStep, signal: stop.signal }), /enough/);
+    await assert.rejects(
+      generate({ model: fakeModel([], 48), vae }, { ...options, onStep, signal: stop.signal }),
+      /enough/,
+    );
   }
   // The fake model's own answers are freed with the step that asked for them.
   assert.equal(liveHandles(), before);
 });
 
-for (const id of ["pipeline_ti2v_t2v", "pipeline_ti2v_i2v"]) {
+for (const id of readdirSync(join(goldenDir(), "cases")).filter((name) => name.startsWith("pipeline_"))) {
   Deno.test(`golden ${id}`, async () => {
     const before = liveHandles();
     await runPipelineCase(join(goldenDir(), "cases", id));

@@ -1,9 +1,9 @@
 /** Loads a WAN transformer from a folder in diffusers layout. */
 import { join } from "node:path";
 import { buildModel, type Built, parameterShapes } from "../../nn/mod.ts";
-import type { Device, DType } from "../../torch/mod.ts";
-import { openWeights } from "../../weights/mod.ts";
-import { readJson, weightsSource } from "../component.ts";
+import type { DType } from "../../torch/mod.ts";
+import { openWeights, type Weights } from "../../weights/mod.ts";
+import { type PlaceOptions, readJson, weightsSource } from "../component.ts";
 import { parseTransformerConfig, type TransformerConfig } from "./config.ts";
 import { WanTransformer } from "./transformer.ts";
 
@@ -20,17 +20,33 @@ export function transformerShapes(config: TransformerConfig): ReadonlyMap<string
   return parameterShapes((p) => new WanTransformer(p, config));
 }
 
+/** Type and place of a transformer's parameters, see `PlaceOptions`. */
+export type TransformerPlace = PlaceOptions & { readonly dtype: DType };
+
 /**
  * Loads `config.json` and the weights beside it.
  * @param folder a `transformer` folder in diffusers layout
  * @throws {WeightsError} listing every parameter that is missing, surplus or of another shape
  */
-export function loadTransformer(folder: string, options: { dtype: DType; device: Device }): Built<WanTransformer> {
+export function loadTransformer(folder: string, options: TransformerPlace): Built<WanTransformer> {
   const path = join(folder, "config.json");
   const config = parseTransformerConfig(readJson(path, "the transformer"), path);
   using weights = openWeights(folder);
+  return buildTransformer(weights, { ...options, config, name: folder });
+}
+
+/**
+ * A transformer from open weights under diffusers' names.
+ * @param options.name what to call them in messages
+ * @throws {WeightsError} like `loadTransformer`
+ */
+export function buildTransformer(
+  weights: Weights,
+  options: TransformerPlace & { config: TransformerConfig; name: string },
+): Built<WanTransformer> {
+  const { config, name, device, mapped } = options;
   const dtypeOf = (key: string): DType => keepsFloat32(key) ? "float32" : options.dtype;
-  return buildModel(weightsSource(weights, { name: folder, dtypeOf, device: options.device }), {
+  return buildModel(weightsSource(weights, { name, dtypeOf, device, mapped }), {
     build: (p) => new WanTransformer(p, config),
     what: "the transformer",
   });

@@ -1,6 +1,6 @@
 /** The WAN transformer and how it is loaded. */
 export type { BlockContext, WanBlock } from "./block.ts";
 export { parseTransformerConfig, type TransformerConfig } from "./config.ts";
-export { keepsFloat32, loadTransformer, transformerShapes } from "./load.ts";
+export { buildTransformer, keepsFloat32, loadTransformer, type TransformerPlace, transformerShapes } from "./load.ts";
 export { trainableParts, type TransformerParts } from "./parts.ts";
 export { type Stem, type TransformerInputs, WanTransformer } from "./transformer.ts";

@@ -1,8 +1,8 @@
 /** Loads a WAN VAE from a folder in diffusers layout. */
 import { join } from "node:path";
-import { openWeights } from "../../weights/mod.ts";
+import { openWeights, type Weights } from "../../weights/mod.ts";
 import { type PlaceOptions, readJson, weightsSource } from "../component.ts";
-import { parseVaeConfig } from "./config.ts";
+import { parseVaeConfig, type VaeConfig } from "./config.ts";
 import { WanVae } from "./vae.ts";
 
 /**
@@ -15,6 +15,15 @@ export function loadVae(folder: string, options: PlaceOptions = {}): WanVae {
   const path = join(folder, "config.json");
   const config = parseVaeConfig(readJson(path, "the VAE"), path);
   using weights = openWeights(folder);
-  const { dtype = "float32", device } = options;
-  return WanVae.load(weightsSource(weights, { name: folder, dtypeOf: () => dtype, device }), config);
+  return buildVae(weights, { ...options, config, name: folder });
+}
+
+/**
+ * A VAE from open weights under diffusers' names.
+ * @param options.name what to call them in messages
+ * @throws {WeightsError} like `loadVae`
+ */
+export function buildVae(weights: Weights, options: PlaceOptions & { config: VaeConfig; name: string }): WanVae {
+  const { dtype = "float32", config, ...place } = options;
+  return WanVae.load(weightsSource(weights, { ...place, dtypeOf: () => dtype }), config);
 }

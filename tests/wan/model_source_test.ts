@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ConfigError, WeightsError } from "../../src/base/mod.ts";
+import { noGrad, type Tensor, zeros } from "../../src/torch/mod.ts";
+import { type ModelFiles, type ModelSource, openModel, openTransformers } from "../../src/wan/mod.ts";
+import { inferTransformerConfig, inferUmt5Config, inferVaeConfig } from "../../src/wan/infer_config.ts";
+import { loadTransformer, parseTransformerConfig } from "../../src/wan/transformer/mod.ts";
+import { parseUmt5Config } from "../../src/wan/umt5_config.ts";
+import { parseVaeConfig } from "../../src/wan/vae/mod.ts";
+import { openWeights, saveSafetensors, type Weights } from "../../src/weights/mod.ts";
+import { ownGoldenDir } from "../support/paths.ts";
+import { withFolder } from "../support/tmp.ts";
+import { leakFree, useTorch } from "../support/torch.ts";
+
+await useTorch();
+
+const CASES = join(ownGoldenDir(), "cases"), CHECKPOINTS = join(ownGoldenDir(), "checkpoints");
+const NAMES = ["ti2v_5b", "t2v_a14b", "i2v_a14b"];
+
+/** Links files into a folder: name there → path of the golden data. */
+function link(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [name, target] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    symlinkSync(join(ownGoldenDir(), target), join(folder, name));
+  }
+}
+
+const TEXT = {
+  "models_t5_umt5-xxl-enc-bf16.safetensors": "cases/original_umt5/umt5_original.safetensors",
+  "google/umt5-xxl": "checkpoints/ti2v_5b/tokenizer",
+};
+const OFFICIAL_5B = {
+  ...TEXT,
+  "config.json": "cases/original_ti2v_5b/config_original.json",
+  "diffusion_pytorch_model.safetensors": "cases/original_ti2v_5b/model_original.safetensors",
+  "Wan2.2_VAE.safetensors": "cases/original_vae22/vae.safetensors",
+};
+const OFFICIAL_T2V = {
+  ...TEXT,
+  "high_noise_model/config.json": "cases/original_t2v_a14b/config_original.json",
+  "high_noise_model/diffusion_pytorch_model.safetensors": "cases/original_t2v_a14b/high_noise_original.safetensors",
+  "low_noise_model/config.json": "cases/original_t2v_a14b/config_original.json",
+  "low_noise_model/diffusion_pytorch_model.safetensors": "cases/original_t2v_a14b/low_noise_original.safetensors",
+  "Wan2.1_VAE.pth": "cases/original_vae21/Wan2.1_VAE.pth",
+};
+
+function sameParams(ours: ReadonlyMap<string, Tensor>, wanted: ReadonlyMap<string, Tensor>): void {
+  assert.deepEqual([...ours.keys()].sort(), [...wanted.keys()].sort());
+  for (const [name, tensor] of ours) assert.ok(tensor.equal(wanted.get(name) as Tensor), name);
+}
+
+Deno.test("configs read off shapes are those of the checkpoints", () => {
+  const json = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
+  for (const name of NAMES) {
+    const part = <T>(folder: string, use: (weights: Weights, config: string) => T): T => {
+      using weights = openWeights(join(CHECKPOINTS, name, folder));
+      return use(weights, join(CHECKPOINTS, name, folder, "config.json"));
+    };
+    part("transformer", (weights, path) => {
+      const wanted = parseTransformerConfig(json(path), path);
+      assert.deepEqual(inferTransformerConfig(weights, { name, numHeads: wanted.numHeads }), wanted);
+    });
+    part(
+      "vae",
+      (weights, path) => assert.deepEqual(inferVaeConfig(weights, { name }), parseVaeConfig(json(path), path)),
+    );
+    part(
+      "text_encoder",
+      (weights, path) => assert.deepEqual(inferUmt5Config(weights, { name }), parseUmt5Config(json(path), path)),
+    );
+  }
+});
+
+Deno.test("a folder of the official 5B release opens like the diffusers folder and holds the same tensors", () =>
+  withFolder((folder) => {
+    link(folder, OFFICIAL_5B);
+    leakFree(() => {
+      const ours = openModel(folder), wanted = openModel(join(CHECKPOINTS, "ti2v_5b"));
+      const facts = (model: ModelSource): unknown => [
+        ...[model.variant.name, model.transformerConfig, model.latentChannels, model.spatialStride],
+        ...[model.temporalStride, model.spatialDivisor, model.boundary, model.isPublishedSize],
+      ];
+      assert.deepEqual(facts(ours), facts(wanted));
+      sameParams(ours.loadTransformer().params, wanted.loadTransformer().params);
+      using text = ours.loadTextEncoder({ dtype: "float32" }),
+        wantedText = wanted.loadTextEncoder({ dtype: "float32" });
+      sameParams(text.params, wantedText.params);
+      assert.deepEqual(ours.loadTokenizer().encode("a dog"), wanted.loadTokenizer().encode("a dog"));
+      using vae = ours.loadVae(), wantedVae = wanted.loadVae();
+      const latents = zeros([1, 48, 1, 2, 2]);
+      assert.ok(noGrad(() => vae.decode(latents)).equal(noGrad(() => wantedVae.decode(latents))));
+    });
+  }));
+
+Deno.test("a folder of the official A14B release opens with both experts, VAE from a torch file", () =>
+  withFolder((folder) => {
+    link(folder, OFFICIAL_T2V);
+    leakFree(() => {
+      const ours = openModel(folder), wanted = openModel(join(CHECKPOINTS, "t2v_a14b"));
+      assert.equal(ours.variant.name, "wan2.2-t2v-a14b");
+      assert.equal(ours.boundary, 0.875);
+      for (const expert of ["high", "low"] as const) {
+        sameParams(ours.loadTransformer({ expert }).params, wanted.loadTransformer({ expert }).params);
+      }
+      assert.throws(() => ours.loadTransformer(), /has no transformer called "only"/);
+      using both = openTransformers(ours);
+      assert.equal(both.boundary, 0.875);
+    });
+  }));
+
+Deno.test("separate files make a model; what is missing or does not fit is said", () => {
+  const files: ModelFiles = {
+    transformer: join(CHECKPOINTS, "ti2v_5b/transformer"),
+    vae: join(CASES, "original_vae22/vae.safetensors"),
+    textEncoder: join(CASES, "original_umt5/umt5_embed_tokens.safetensors"),
+    tokenizer: join(CHECKPOINTS, "ti2v_5b/tokenizer"),
+  };
+  assert.equal(openModel(files).variant.name, "wan2.2-ti2v-5b");
+  const refuses = (
+    changes: Partial<ModelFiles>,
+    message: RegExp,
+    kind: typeof WeightsError | typeof ConfigError = WeightsError,
+  ): void =>
+    assert.throws(() => openModel({ ...files, ...changes }), (error: unknown) => {
+      assert.ok(error instanceof kind, String(error));
+      assert.match(error.message, message);
+      return true;
+    });
+  refuses({ transformer: undefined }, /needs one transformer, or one of each expert/, ConfigError);
+  refuses({ transformer: undefined, high: files.transformer }, /one of each expert/, ConfigError);
+  refuses({ vae: join(CASES, "original_vae21/Wan2.1_VAE.pth") }, /has 48 channels, the VAE 16/);
+  refuses({ vae: files.textEncoder }, /as a WAN VAE: it is a UMT5 text encoder/);
+  refuses({ transformer: files.vae }, /as a WAN transformer: it is a WAN VAE/);
+  refuses({ transformer: join(CASES, "original_ti2v_5b/model_comfy.safetensors") }, /width 48 does not tell its heads/);
+  assert.throws(() => openModel(files, { variant: "wan2.2-t2v-a14b" }), /its configs are those of wan2\.2-ti2v-5b/);
+});
+
+Deno.test("an official folder that lacks a part says which", () =>
+  withFolder((folder) => {
+    link(folder, OFFICIAL_T2V);
+    const refuses = (name: string, message: RegExp): void => {
+      rmSync(join(folder, name), { recursive: true });
+      assert.throws(() => openModel(folder), message);
+    };
+    refuses("Wan2.1_VAE.pth", /has no VAE \(Wan2\.1_VAE\.pth/);
+    refuses("models_t5_umt5-xxl-enc-bf16.safetensors", /has no VAE|has no text encoder/);
+    refuses("google/umt5-xxl", /has no google\/umt5-xxl/);
+    refuses("low_noise_model", /has no low_noise_model/);
+    assert.throws(() => openModel(join(folder, "google")), /there is no model_index\.json/);
+  }));
+
+Deno.test("a mapped transformer gives the same output without loading its weights", () => {
+  leakFree(() => {
+    const folder = join(CHECKPOINTS, "ti2v_5b/transformer");
+    const run = (mapped: boolean): Tensor => {
+      const { model } = loadTransformer(folder, { dtype: "float32", mapped });
+      using _model = model;
+      return noGrad(() =>
+        model.forward({
+          hiddenStates: zeros([1, 48, 1, 4, 4]),
+          timestep: zeros([1]),
+          encoderHiddenStates: zeros([1, 3, 32]),
+        })
+      );
+    };
+    const [mapped, read] = [run(true), run(false)];
+    // memory of another alignment may be summed in another order
+    assert.ok(mapped.sub(read).norm().item() <= 1e-6 * read.norm().item());
+  });
+});
+
+Deno.test("opening a mapped model takes memory only for what is used", async () => {
+  if (Deno.build.os !== "linux") return;
+  await withFolder((folder) => {
+    const config = JSON.parse(readFileSync(join(CHECKPOINTS, "ti2v_5b/transformer/config.json"), "utf8"));
+    writeFileSync(join(folder, "config.json"), JSON.stringify({ ...config, num_layers: 40, ffn_dim: 20_000 }));
+    leakFree(() => {
+      const tensors = new Map<string, Tensor>();
+      using small = openWeights(join(CHECKPOINTS, "ti2v_5b/transformer"));
+      for (const key of small.keys()) {
+        const block = key.replace("blocks.0.", "");
+        if (block === key) {
+          if (!key.startsWith("blocks.")) tensors.set(key, small.load(key));
+          continue;
+        }
+        const wide = small.shapeOf(key).map((size) => size === 80 ? 20_000 : size);
+        const shared = zeros(wide);
+        for (let i = 0; i < 40; i++) tensors.set(`blocks.${i}.${block}`, shared);
+      }
+      saveSafetensors(join(folder, "diffusion_pytorch_model.safetensors"), tensors);
+    });
+    leakFree(() => {
+      const megabytes = (): number =>
+        Number(/VmRSS:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) / 1e3;
+      const before = megabytes();
+      const { params } = loadTransformer(folder, { dtype: "float32", mapped: true });
+      assert.ok(params.size > 1000);
+      const grown = megabytes() - before;
+      assert.ok(grown < 60, `resident memory grew by ${grown} MB for 310 MB of weights`);
+    });
+  });
+});
