@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { assetPath, makeFolder, SetupError, shimCacheFolder } from "../base/mod.ts";
+import { SUPPORTED_MINORS } from "./find.ts";
 
 const NAME = "libwantune.so";
 const FLAGS = ["-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden"];
@@ -26,6 +27,13 @@ export async function shimFor(
 ): Promise<string> {
   const there = options.force ? undefined : findShim(options.minor);
   if (there !== undefined) return there;
+  if (!SUPPORTED_MINORS.includes(options.minor)) {
+    const [oldest, newest] = [SUPPORTED_MINORS[0], SUPPORTED_MINORS.at(-1)];
+    throw new SetupError(
+      `Cannot use libtorch ${options.minor} in ${libtorch}: versions ${oldest} to ${newest} are supported.`,
+      { cure: "Name another one, or run `wantune setup` to fetch one that fits." },
+    );
+  }
   const target = compiledPath(options.minor);
   options.say?.(`Compiling the shim for libtorch ${options.minor} (about half a minute, once)`);
   await compile({ sources: sourceFiles(), libtorch, target });
