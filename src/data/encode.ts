@@ -81,6 +81,8 @@ export async function ensureCached(
     using claim = cache.claim(kind, key);
     if (claim !== undefined) {
       if (cache.has(kind, key)) return true; // finished between the look and the claim
+      await new Promise((resolve) => setTimeout(resolve)); // encoders block: signals get their turn
+      options.signal?.throwIfAborted();
       using made = await make();
       if (made.numel === 0) throw new DataError(`Cannot encode: the ${kind} encoder returned an empty tensor`);
       using stored = kind === "latents" ? made.to({ dtype: "float32", device: "cpu" }) : made.to({ device: "cpu" });

@@ -145,6 +145,7 @@ export class Child implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
       env: { AV_LOG_FORCE_NOCOLOR: "1" },
+      detached: true, // a Ctrl-C in the terminal is ours to hear: else the clip in hand would look damaged
     }).spawn();
     return new Child(process, options);
   }

@@ -22,13 +22,14 @@ const OPTIMIZER = "optimizer.safetensors";
  * Writes a checkpoint and returns its place and size.
  * @param folder the run's folder of checkpoints
  * @param options.step optimizer steps taken
+ * @param options.dataFingerprint of the data set, so that a resume can tell whether it is still the same
  * @throws {DiskError} if the disk refuses; then the folder is as it was
  */
 export function saveCheckpoint(
   folder: string,
-  options: { step: number; configHash: string; state: TrainState },
+  options: { step: number; configHash: string; dataFingerprint?: string; state: TrainState },
 ): { path: string; bytes: number } {
-  const { step, configHash, state } = options;
+  const { step, configHash, dataFingerprint, state } = options;
   const name = `step-${String(step).padStart(8, "0")}`;
   const path = join(folder, name);
   const partial = join(folder, `.${name}.partial`);
@@ -41,7 +42,8 @@ export function saveCheckpoint(
   try {
     saveSafetensors(join(partial, PARAMS), state.params);
     saveSafetensors(join(partial, OPTIMIZER), state.optimizer);
-    writeAtomically(join(partial, "manifest.json"), JSON.stringify({ version: 1, step, configHash }, null, 2) + "\n");
+    const manifest = { version: 1, step, configHash, dataFingerprint };
+    writeAtomically(join(partial, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");
     const bytes = [PARAMS, OPTIMIZER].reduce((sum, file) => sum + Deno.statSync(join(partial, file)).size, 0);
     try {
       Deno.removeSync(path, { recursive: true }); // made before a resume from an earlier step
@@ -61,9 +63,15 @@ export function saveCheckpoint(
   }
 }
 
-/** Removes all but the newest checkpoints. */
+/** Removes all but the newest checkpoints. @throws {DiskError} if the disk refuses */
 export function pruneCheckpoints(whole: readonly CheckpointRef[], keep: number): void {
-  for (const { path } of whole.slice(0, Math.max(0, whole.length - keep))) Deno.removeSync(path, { recursive: true });
+  for (const { path } of whole.slice(0, Math.max(0, whole.length - keep))) {
+    try {
+      Deno.removeSync(path, { recursive: true });
+    } catch (error) {
+      throw diskError(`remove the old checkpoint "${path}"`, error);
+    }
+  }
 }
 
 /**

@@ -9,7 +9,7 @@ import { wholeCheckpoints } from "../runs/mod.ts";
 import { deviceMemory } from "../torch/mod.ts";
 import { loadCheckpoint, pruneCheckpoints, saveCheckpoint, type TrainState } from "./checkpoint.ts";
 import { saveLora } from "./outputs.ts";
-import { type MadeSample, makeSamples } from "./sample.ts";
+import { hasSamples, type MadeSample, makeSamples } from "./sample.ts";
 import { type Session, setUp } from "./setup.ts";
 import { trainStep } from "./step.ts";
 
@@ -32,6 +32,8 @@ export interface TrainOptions {
   readonly emit: Emit;
   /** What is wished since the last time it was asked. */
   readonly wishes: () => readonly Wish[];
+  /** Cuts short what is not a step: preparing the clips, making a sample. The wish to stop comes by `wishes` as well. */
+  readonly signal?: AbortSignal | undefined;
   /** Goes on from the newest whole checkpoint, if there is one. */
   readonly resume: boolean;
   readonly version: string;
@@ -46,15 +48,19 @@ const PAUSE_POLL_MS = 250;
  * @throws whatever ends the run early; the last event tells it, and the newest checkpoint stays whole
  */
 export async function train(options: TrainOptions): Promise<TrainStatus> {
-  const { emit, folder } = options;
+  const { emit, folder, signal } = options;
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1000;
   try {
-    using session = await setUp(folder.config, { emit });
+    using session = await setUp(folder.config, { emit, signal });
     const status = await loop(session, options);
     emit({ type: "run.ended", status, exitCode: status === "done" ? 0 : 130, seconds: seconds() });
     return status;
   } catch (error) {
+    if (isStop(error, signal)) {
+      emit({ type: "run.ended", status: "stopped", exitCode: 130, seconds: seconds() });
+      return "stopped";
+    }
     const exitCode = error instanceof WantuneError ? error.exitCode : 1;
     try {
       emit({ type: "run.ended", status: "failed", error: messageOf(error), exitCode, seconds: seconds() });
@@ -66,12 +72,20 @@ export async function train(options: TrainOptions): Promise<TrainStatus> {
 }
 
 async function loop(session: Session, options: TrainOptions): Promise<TrainStatus> {
-  const { folder, emit, wishes } = options;
+  const { folder, emit, wishes, signal } = options;
   const { config, dataset, trainee } = session;
   const { train, save } = config;
   const state = stateOf(session);
   const latest = options.resume ? folder.latestCheckpoint() : undefined;
   const first = latest === undefined ? 0 : loadCheckpoint(latest, { configHash: folder.configHash, state });
+  const { fingerprint } = dataset;
+  if (typeof latest?.manifest.dataFingerprint === "string" && latest.manifest.dataFingerprint !== fingerprint) {
+    emit({
+      type: "warning",
+      message: `clips, captions or encoders are not those that the run was trained on up to step ${first}`,
+      cure: "put them back and resume again, or let it go on with what is there now",
+    });
+  }
   emit({
     type: "run.started",
     configHash: folder.configHash,
@@ -84,23 +98,37 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
 
   const batches = { batchSize: train.batchSize, seed: train.seed, captionDropout: config.data.captionDropout };
   const batchesPerEpoch = dataset.batchesPerEpoch(batches);
-  let savedAt = first, sampledAt = first > 0 ? first : -1, lastHeartbeat = -Infinity;
+  let savedAt = first, sampledAt = -1, lastHeartbeat = -Infinity;
   const checkpoint = (step: number): void => {
     if (savedAt === step && step > 0) return;
-    const saved = saveCheckpoint(folder.checkpointsDir, { step, configHash: folder.configHash, state });
+    const saved = saveCheckpoint(folder.checkpointsDir, {
+      step,
+      configHash: folder.configHash,
+      dataFingerprint: fingerprint,
+      state,
+    });
     pruneCheckpoints(wholeCheckpoints(folder.checkpointsDir), save.keep);
     savedAt = step;
     emit({ type: "checkpoint", step, ...saved });
   };
+  const { sample: wanted } = config;
+  const samplesDue = (step: number): boolean =>
+    wanted !== undefined && (step % wanted.everySteps === 0 || step === train.steps);
   const sample = async (step: number): Promise<void> => {
     if (sampledAt === step) return;
     sampledAt = step;
     const onSample = (made: MadeSample): void => options.observer?.onSample?.(made);
-    await makeSamples(session, { step, folder: folder.samplesDir, emit, onSample });
+    try {
+      await makeSamples(session, { step, folder: folder.samplesDir, emit, onSample, signal });
+    } catch (error) {
+      if (!isStop(error, signal)) throw error;
+    }
   };
 
   options.observer?.onReady?.(session);
-  if (config.sample !== undefined) await sample(first);
+  // After a resume only those that the end of the process before came between.
+  const made = first > 0 && hasSamples(folder.samplesDir, { step: first, count: wanted?.prompts.length ?? 0 });
+  if (samplesDue(first) && !made) await sample(first);
   for (let step = first; step < train.steps; step++) {
     if (performance.now() - lastHeartbeat > HEARTBEAT_MS) {
       folder.heartbeat();
@@ -128,9 +156,7 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
       memory: memoryNow(trainee.device),
     });
     if (done % save.everySteps === 0 || done === train.steps) checkpoint(done);
-    if (config.sample !== undefined && (done % config.sample.everySteps === 0 || done === train.steps)) {
-      await sample(done);
-    }
+    if (samplesDue(done)) await sample(done);
     await breathe();
   }
   options.observer?.onTrained?.(session);
@@ -142,6 +168,11 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   });
   emit({ type: "lora", paths });
   return "done";
+}
+
+/** Whether an error says no more than that a stop was wished. */
+function isStop(error: unknown, signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true && error === signal.reason;
 }
 
 function stateOf({ trainee }: Session): TrainState {

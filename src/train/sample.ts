@@ -1,4 +1,5 @@
 /** Samples during training: made by the sampler that everyone uses afterwards, with the adapters as they are now. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { SampleConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
@@ -35,10 +36,10 @@ export function toPixels(frames: Tensor): Uint8Array {
 /** Makes one video of a prompt that the run's data set was prepared with. */
 export async function sampleVideo(
   session: Session,
-  options: { sample: SampleConfig; prompt: string; seed: number },
+  options: { sample: SampleConfig; prompt: string; seed: number; signal?: AbortSignal | undefined },
 ): Promise<SampledVideo> {
   const { dataset, models, trainee: { model, device, dtype } } = session;
-  const { sample, prompt, seed } = options;
+  const { sample, prompt, seed, signal } = options;
   const { width, height, numFrames } = sample;
   using vae = models.loadVae({ device });
   const embeds = (text: string): Tensor => {
@@ -55,6 +56,7 @@ export async function sampleVideo(
     guidanceScale: sample.guidanceScale,
     shift: sample.shift === "auto" ? models.shift : sample.shift,
     solver: sample.solver,
+    signal,
   });
   latents[Symbol.dispose]();
   using made = frames;
@@ -64,23 +66,39 @@ export async function sampleVideo(
 /** Makes every sample the config asks for and writes each as an MP4. */
 export async function makeSamples(
   session: Session,
-  options: { step: number; folder: string; emit: Emit; onSample: (made: MadeSample) => void },
+  options: {
+    step: number;
+    folder: string;
+    emit: Emit;
+    onSample: (made: MadeSample) => void;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<void> {
   const { sample } = session.config;
   if (sample === undefined) return;
-  const { step, folder, emit, onSample } = options;
+  const { step, folder, emit, onSample, signal } = options;
   const total = sample.prompts.length;
   for (const [index, prompt] of sample.prompts.entries()) {
     emit({ type: "stage", stage: "sampling", done: index, total, item: prompt });
     const { seed } = sample;
-    const video = await sampleVideo(session, { sample, prompt, seed });
-    const path = join(folder, `step-${String(step).padStart(8, "0")}-${index}.mp4`);
-    await writeVideo(path, video.pixels, { ...video, comment: JSON.stringify({ prompt, seed, step }) });
+    const video = await sampleVideo(session, { sample, prompt, seed, signal });
+    const path = samplePath(folder, { step, index });
+    await writeVideo(path, video.pixels, { ...video, comment: JSON.stringify({ prompt, seed, step }), signal });
     writeFigures(path, video.pixels, video);
     emit({ type: "sample", step, path, prompt, seed });
     onSample({ step, index, video });
   }
   emit({ type: "stage", stage: "sampling", done: total, total });
+}
+
+/** Whether every sample of a step is there, as after a resume from a checkpoint of that step. */
+export function hasSamples(folder: string, options: { step: number; count: number }): boolean {
+  const { step, count } = options;
+  return Array.from({ length: count }, (_, index) => existsSync(samplePath(folder, { step, index }))).every(Boolean);
+}
+
+function samplePath(folder: string, { step, index }: { step: number; index: number }): string {
+  return join(folder, `step-${String(step).padStart(8, "0")}-${index}.mp4`);
 }
 
 function fpsOf({ models }: Session, sample: SampleConfig): number {

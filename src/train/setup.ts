@@ -38,12 +38,16 @@ export function resolveDtype(dtype: "auto" | "float32" | "bfloat16", device: Dev
  * Sets a run up. Encoders are loaded only if something is not in the cache, and are gone before the transformer comes.
  * @throws {WeightsError} {DataError} {ConfigError} as what was loaded, scanned or configured is wrong
  */
-export async function setUp(config: RunConfig, options: { emit: Emit }): Promise<Session> {
-  const { emit } = options;
+export async function setUp(
+  config: RunConfig,
+  options: { emit: Emit; signal?: AbortSignal | undefined },
+): Promise<Session> {
+  const { emit, signal } = options;
   const device = resolveDevice(config.model.device);
   const dtype = resolveDtype(config.model.dtype, device);
   const models = openModels(config);
-  const dataset = await encodeClips(config, { models, device, emit });
+  const dataset = await encodeClips(config, { models, device, emit, signal });
+  signal?.throwIfAborted();
 
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "transformer" });
   const owned = new DisposableStack();
@@ -106,9 +110,9 @@ function openModels({ model }: RunConfig): ModelFolder {
 
 async function encodeClips(
   config: RunConfig,
-  options: { models: ModelFolder; device: Device; emit: Emit },
+  options: { models: ModelFolder; device: Device; emit: Emit; signal: AbortSignal | undefined },
 ): Promise<Dataset> {
-  const { models, device, emit } = options;
+  const { models, device, emit, signal } = options;
   using encoders = folderEncoders(models, { device, emit });
   const { sample } = config;
   return await prepareDataset(config.data, {
@@ -122,6 +126,7 @@ async function encodeClips(
     fingerprints: encoders.fingerprints,
     prompts: sample === undefined ? [] : [...sample.prompts, sample.negativePrompt],
     emit,
+    signal,
   });
 }
 

@@ -30,6 +30,7 @@ async function trainCommand(options: TrainCommand): Promise<void> {
   const { findRun, RunFolder } = await import("../../runs/mod.ts");
   const { rendererForStdout } = await import("../render.ts");
   const { StopSignals } = await import("../signals.ts");
+  const { findPrograms } = await import("../../media/mod.ts");
   const { hostThreads } = await import("../../torch/mod.ts");
   const { openLibtorch } = await import("../torch.ts");
   const { VERSION } = await import("../version.ts");
@@ -50,7 +51,9 @@ async function trainCommand(options: TrainCommand): Promise<void> {
     ? undefined
     : findRun(config?.runsDir ?? "runs", typeof resume === "string" ? resume : undefined);
 
-  await openLibtorch({ libtorch: options.libtorch }); // before there is a run folder: what is missing leaves no trace
+  // Before there is a run folder, so that what is missing leaves no trace.
+  await findPrograms();
+  await openLibtorch({ libtorch: options.libtorch });
   using signals = await StopSignals.listen();
   using folder = existing !== undefined
     ? RunFolder.open(existing, { lock: true })
@@ -68,6 +71,7 @@ async function trainCommand(options: TrainCommand): Promise<void> {
     folder,
     emit: bus.emit,
     wishes: () => [...folder.controls.take(), ...(signals.requested ? ["stop" as const] : [])],
+    signal: signals.signal,
     resume: existing !== undefined,
     version: VERSION,
   });
