@@ -97,6 +97,12 @@ Deno.test("sample: what cannot be made is refused before weights are loaded, wit
     );
     await refused(["--save-tensors", "/proc/none/t.safetensors"], 3, /Cannot create the folder "\/proc\/none"/);
     assertRefused(await run(["sample", "--prompt", "x", "--model", folder]), 3, /no model_index\.json/);
+    const two = join(ownGoldenDir(), "checkpoints", "t2v_a14b");
+    assertRefused(
+      await run(["sample", "--prompt", "x", "--model", two]),
+      2,
+      /two experts, which is not supported yet\./,
+    );
     assert.deepEqual(readdirSync(folder), ["cache"]);
   }));
 

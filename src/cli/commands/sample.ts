@@ -58,6 +58,7 @@ async function sample(options: SampleCommand): Promise<void> {
   const startedAt = performance.now();
   const { EventBus, numbering } = await import("../../events/mod.ts");
   const { findPrograms } = await import("../../media/mod.ts");
+  const { checkOneExpert } = await import("../../train/mod.ts");
   const { openModelFolder } = await import("../../wan/mod.ts");
   const { checkTakesImage, imageSize, readImage, readLatents } = await import("../sample/inputs.ts");
   const { parseLora } = await import("../sample/lora.ts");
@@ -72,6 +73,7 @@ async function sample(options: SampleCommand): Promise<void> {
   const { prompt, device, dtype } = options;
   const loras = (options.lora ?? []).map(parseLora);
   const models = openModelFolder(options.model);
+  checkOneExpert(models, "sample");
   if (options.image !== undefined) checkTakesImage(models.variant);
   const path = outputPath(options);
   const tensorsPath = options.saveTensors === undefined ? undefined : resolve(options.saveTensors);
