@@ -9,12 +9,13 @@ export {
   type OpenTransformersOptions,
   type OwnedModel,
 } from "./experts.ts";
+export { type FreshOptions, type ModelPartName, partsOf, writeFreshModel } from "./fresh/write.ts";
 export { addNoise, NUM_TRAIN_TIMESTEPS, shiftSigma, trainingSigmas, unshiftSigma, velocityTarget } from "./flow.ts";
 export { latentSize, type Strides, type VideoSize } from "./geometry.ts";
 export { encodeImageCondition, greyVideo, type KnownFrames, knownFramesMask } from "./image_condition.ts";
 export { type ModelFiles } from "./model_files.ts";
 export { CONFIG_METADATA, type ModelSource, openModel } from "./model_source.ts";
-export { type Expert, ModelFolder, openModelFolder } from "./model_folder.ts";
+export { type Expert, type ModelComponent, ModelFolder, openModelFolder } from "./model_folder.ts";
 export {
   decodeFrames,
   encodeFirstFrame,
@@ -25,7 +26,18 @@ export {
   type GenerateParts,
   initialLatents,
 } from "./pipeline.ts";
+export { fitPicture, type PictureModel, type Sides, sizeForPicture } from "./picture.ts";
 export { cleanPrompt } from "./prompt_clean.ts";
+export { type ResizeFilter, resizePicture } from "./resize.ts";
+export {
+  describeModel,
+  type ModelFacts,
+  type SaveFileOptions,
+  saveModel,
+  type SaveModelOptions,
+  type SaveProgress,
+  saveSingleFile,
+} from "./save_model.ts";
 export * from "./solvers/mod.ts";
 export { Tokenizer } from "./tokenizer.ts";
 export * from "./transformer/mod.ts";
@@ -43,3 +55,5 @@ export {
   type WorkOptions,
 } from "./vae/mod.ts";
 export { type ImageInput, type InferenceDefaults, type Variant, VARIANTS } from "./variant.ts";
+export { type ModelSizes, publishedSizes, tinySizes } from "./published.ts";
+export { umt5Shapes } from "./umt5.ts";

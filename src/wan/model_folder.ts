@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { z } from "zod";
 import { WeightsError } from "../base/mod.ts";
 import type { Built } from "../nn/mod.ts";
+import { type ModelPart, openPart, type Weights } from "../weights/mod.ts";
 import { type PlaceOptions, readJson } from "./component.ts";
+import { schedulerJson } from "./config_json.ts";
 import { Tokenizer } from "./tokenizer.ts";
 import {
   loadTransformer,
@@ -37,6 +39,9 @@ const CURE = "name the folder of a WAN 2.2 model in diffusers layout";
 
 /** Which of a model's transformers: there is one, or one for high and one for low noise. */
 export type Expert = "only" | "high" | "low";
+
+/** The parts of a model that have weights, by their folders in diffusers layout. */
+export type ModelComponent = "transformer" | "transformer_2" | "vae" | "text_encoder";
 
 /** What a folder's configs say. */
 type Facts = Pick<
@@ -138,9 +143,34 @@ export class ModelFolder {
     return this.spatialStride * this.transformerConfig.patchSize[1];
   }
 
+  /** The parts of the model that have weights. */
+  get components(): readonly ModelComponent[] {
+    const experts = this.boundary === null ? ["transformer"] as const : ["transformer", "transformer_2"] as const;
+    return [...experts, "vae", "text_encoder"];
+  }
+
+  /** The folder or file of the tokenizer. */
+  get tokenizerPath(): string {
+    return join(this.path, "tokenizer");
+  }
+
+  /** The weights of a part under diffusers' names. @throws {WeightsError} if they cannot be read */
+  openWeights(component: ModelComponent): Weights {
+    return openPart(join(this.path, component), partOfComponent(component)).weights;
+  }
+
+  /** The configs of the diffusers layout: of a part, of the scheduler, or the index. @throws {WeightsError} if one is damaged */
+  configJson(of: ModelComponent | "scheduler" | "index"): unknown {
+    const what = `the model ${this.path}`;
+    if (of === "index") return readJson(join(this.path, "model_index.json"), what);
+    if (of !== "scheduler") return readJson(join(this.path, of, "config.json"), what);
+    const path = join(this.path, "scheduler/scheduler_config.json");
+    return existsSync(path) ? readJson(path, what) : schedulerJson(this.shift);
+  }
+
   /** @throws {WeightsError} like `Tokenizer.fromFile` */
   loadTokenizer(): Tokenizer {
-    return Tokenizer.fromFile(join(this.path, "tokenizer"));
+    return Tokenizer.fromFile(this.tokenizerPath);
   }
 
   /** In the stored type unless said otherwise, but never float16. @throws {WeightsError} like `loadUmt5` */
@@ -165,6 +195,11 @@ export class ModelFolder {
     }
     return loadTransformer(join(this.path, expert === "low" ? "transformer_2" : "transformer"), { ...place, dtype });
   }
+}
+
+/** What a component is. */
+export function partOfComponent(component: ModelComponent): ModelPart {
+  return component === "transformer_2" ? "transformer" : component;
 }
 
 /** Opens a model in diffusers layout. Options and errors as of `ModelFolder.open`. */

@@ -11,7 +11,8 @@ import { type ModelPart, type OpenPart, openPart } from "../weights/mod.ts";
 import { type PlaceOptions, readJson } from "./component.ts";
 import { inferTransformerConfig, inferUmt5Config, inferVaeConfig, type TransformerHints } from "./infer_config.ts";
 import { folderOf, isOfficialFolder, type ModelFiles, officialFiles } from "./model_files.ts";
-import { type Expert, misfit, ModelFolder, variantOf } from "./model_folder.ts";
+import { indexJson, schedulerJson, transformerJson, umt5Json, vaeJson } from "./config_json.ts";
+import { type Expert, misfit, type ModelComponent, ModelFolder, partOfComponent, variantOf } from "./model_folder.ts";
 import { Tokenizer } from "./tokenizer.ts";
 import { buildTransformer, type TransformerConfig, type WanTransformer } from "./transformer/mod.ts";
 import type { Umt5Encoder } from "./umt5.ts";
@@ -110,33 +111,73 @@ class ModelParts implements ModelSource {
     return new ModelParts(files, { path, variant, transformerConfig, vaeConfig, textConfig });
   }
 
+  get components(): readonly ModelComponent[] {
+    const experts = this.boundary === null ? ["transformer"] as const : ["transformer", "transformer_2"] as const;
+    return [...experts, "vae", "text_encoder"];
+  }
+
+  get tokenizerPath(): string {
+    return this.#files.tokenizer;
+  }
+
+  openWeights(component: ModelComponent): Weights {
+    return openPart(this.#fileOf(component), partOfComponent(component)).weights;
+  }
+
+  configJson(of: ModelComponent | "scheduler" | "index"): unknown {
+    switch (of) {
+      case "index":
+        return indexJson(this.variant);
+      case "scheduler":
+        return schedulerJson(this.shift);
+      case "vae":
+        return vaeJson(this.#vaeConfig);
+      case "text_encoder":
+        return umt5Json(this.#textConfig);
+      default:
+        return transformerJson(this.transformerConfig);
+    }
+  }
+
   get spatialDivisor(): number {
     return this.spatialStride * this.transformerConfig.patchSize[1];
   }
 
   loadTokenizer(): Tokenizer {
-    return Tokenizer.fromFile(this.#files.tokenizer);
+    return Tokenizer.fromFile(this.tokenizerPath);
   }
 
   loadTextEncoder(options: PlaceOptions = {}): Umt5Encoder {
-    const { textEncoder: name } = this.#files;
-    using weights = openPart(name, "text_encoder").weights;
-    return buildUmt5(weights, { ...options, config: this.#textConfig, name });
+    using weights = this.openWeights("text_encoder");
+    return buildUmt5(weights, { ...options, config: this.#textConfig, name: this.#fileOf("text_encoder") });
   }
 
   loadVae(options: PlaceOptions = {}): WanVae {
-    const { vae: name } = this.#files;
-    using weights = openPart(name, "vae").weights;
-    return buildVae(weights, { ...options, config: this.#vaeConfig, name });
+    using weights = this.openWeights("vae");
+    return buildVae(weights, { ...options, config: this.#vaeConfig, name: this.#fileOf("vae") });
   }
 
   loadTransformer(options: PlaceOptions & { expert?: Expert } = {}): Built<WanTransformer> {
     const { expert = "only", dtype = "float32", ...place } = options;
-    const { transformer, high, low } = this.#files;
-    const name = expert === "only" ? transformer : expert === "high" ? high : low;
-    if (name === undefined) throw new RangeError(`${this.variant.title} has no transformer called "${expert}"`);
-    using weights = openPart(name, "transformer").weights;
-    return buildTransformer(weights, { ...place, dtype, config: this.transformerConfig, name });
+    if ((expert === "only") !== (this.boundary === null)) {
+      throw new RangeError(`${this.variant.title} has no transformer called "${expert}"`);
+    }
+    const component = expert === "low" ? "transformer_2" : "transformer";
+    using weights = this.openWeights(component);
+    return buildTransformer(weights, {
+      ...place,
+      dtype,
+      config: this.transformerConfig,
+      name: this.#fileOf(component),
+    });
+  }
+
+  #fileOf(component: ModelComponent): string {
+    const { transformer, high, low, vae, textEncoder } = this.#files;
+    const files = { transformer: transformer ?? high, transformer_2: low, vae, text_encoder: textEncoder };
+    const file = files[component];
+    if (file === undefined) throw new RangeError(`${this.variant.title} has no ${component}`);
+    return file;
   }
 }
 

@@ -5,7 +5,7 @@
  * Source: transformers modeling_umt5.py; Wan2.2 wan/modules/t5.py.
  */
 import { ShapeError } from "../base/mod.ts";
-import { buildModel, Linear, type Params, type ParamSource, RmsNorm } from "../nn/mod.ts";
+import { buildModel, Linear, parameterShapes, type Params, type ParamSource, RmsNorm } from "../nn/mod.ts";
 import { dims, embedding, gelu, type Tensor, tensor, tidy, unscoped, where } from "../torch/mod.ts";
 import type { Umt5Config } from "./umt5_config.ts";
 import { bucketTable } from "./umt5_position.ts";
@@ -107,6 +107,13 @@ class Layers {
     this.blocks = Array.from({ length: numLayers }, (_, i) => new Block(p.at("encoder.block").at(i), config));
     this.norm = RmsNorm.load(p.at("encoder.final_layer_norm"), config);
   }
+}
+
+/** The parameters of an encoder by the names of transformers, with their shapes. */
+export function umt5Shapes(config: Umt5Config): ReadonlyMap<string, readonly number[]> {
+  const shapes = parameterShapes((p) => new Layers(p, config));
+  // a source that holds nothing is asked for the embedding by its other name
+  return new Map([...shapes].map(([name, shape]) => [name.replace(/^encoder\.embed_tokens\./, "shared."), shape]));
 }
 
 /** Vectors that stand in for a run of token ids: learned tokens. */
