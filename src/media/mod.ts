@@ -1,5 +1,7 @@
 /** Clips and pictures in, clips and pictures out, by way of the ffmpeg and ffprobe programs. */
 
+export { readComment } from "./comment.ts";
+export { type VideoCodec, videoCodec, type VideoForm, videoForm } from "./containers.ts";
 export { coverCrop, type Crop, type Size } from "./crop.ts";
 export { type Frames, readFrames, type ReadOptions } from "./frames.ts";
 export { type Orientation } from "./picture.ts";

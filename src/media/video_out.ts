@@ -1,36 +1,45 @@
-/** Frames to an MP4 that every player shows: H.264, 4:2:0, BT.709, high quality. */
+/** Frames to a video that every player shows: MP4, WebM or GIF, high quality; or to a folder of pictures. */
 
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { DataError, DiskError, diskError, makeFolder, SetupError, syncFolder } from "../base/mod.ts";
-import { fileUrl, lastUsefulLine, runProgram } from "./process.ts";
+import { encoderArgs, type VideoCodec, videoCodec, videoForm } from "./containers.ts";
 import type { Size } from "./crop.ts";
+import { writeFrames } from "./frames_out.ts";
+import { withGifComment } from "./gif_comment.ts";
+import { fileUrl, lastUsefulLine, runProgram } from "./process.ts";
 
 /** How frames are written. */
 export interface WriteVideoOptions extends Size {
   readonly fps: number;
   /** Text kept in the file's comment, such as prompt and seed. */
   readonly comment?: string | undefined;
+  /** Absent: the usual one, H.264 for MP4 and VP9 for WebM. */
+  readonly codec?: VideoCodec | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Constant quality of x264, 0 to 51; at 12 the loss lies below what can be seen. Chosen. */
-const QUALITY = "12";
 const IDLE_SECONDS = 120;
 
 /**
- * Writes an MP4. It appears whole under its name or not at all; a file of that name is replaced. Odd sides are padded by
- * one pixel, as 4:2:0 needs even ones. The same frames give the same bytes with the same ffmpeg.
+ * Writes a video in the form its name tells, see `videoForm`. It appears whole under its name or not at all; a file of that
+ * name is replaced. Where pictures are 4:2:0, odd sides are padded by one pixel. The same frames give the same bytes with the
+ * same ffmpeg.
  * @param frames [F, H, W, 3], red, green, blue, 0 to 255
+ * @throws {ConfigError} for a name or codec that does not fit
  * @throws {RangeError} if the number of bytes does not fit the size
- * @throws {DiskError} if the disk refuses; {SetupError} if ffmpeg is missing or has no H.264 encoder
+ * @throws {DiskError} if the disk refuses; {SetupError} if ffmpeg is missing or lacks the encoder
  */
 export async function writeVideo(path: string, frames: Uint8Array, options: WriteVideoOptions): Promise<void> {
-  const { width, height, fps, comment } = options;
+  const { width, height, fps } = options;
+  const form = videoForm(path);
+  const codec = videoCodec(form, options.codec);
+  const comment = options.comment?.replaceAll("\0", "");
   const frameBytes = width * height * 3;
   if (frames.length === 0 || frames.length % frameBytes !== 0) {
     throw new RangeError(`frames: ${frames.length} bytes are no whole number of ${width}x${height} RGB frames`);
   }
+  if (form === "png") return writeFrames(path, frames, { width, height, comment });
   makeFolder(dirname(path));
   const temporary = join(
     dirname(path),
@@ -39,12 +48,9 @@ export async function writeVideo(path: string, frames: Uint8Array, options: Writ
   const args = [
     ...["-hide_banner", "-nostats", "-v", "level+error"],
     ...["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", `${width}x${height}`, "-r", String(fps), "-i", "pipe:0"],
-    ...["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd"],
-    ...["-c:v", "libx264", "-preset", "medium", "-crf", QUALITY, "-pix_fmt", "yuv420p"],
-    ...["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"],
-    ...["-movflags", "+faststart", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"],
-    ...(comment === undefined ? [] : ["-metadata", `comment=${comment.replaceAll("\0", "")}`]),
-    ...["-f", "mp4", "-y", fileUrl(temporary)],
+    ...(comment === undefined || form === "gif" ? [] : ["-metadata", `comment=${comment}`]),
+    ...encoderArgs(form, codec),
+    ...["-y", fileUrl(temporary)],
   ];
   try {
     const { code, lines } = await runProgram("ffmpeg", args, {
@@ -53,6 +59,9 @@ export async function writeVideo(path: string, frames: Uint8Array, options: Writ
       signal: options.signal,
     });
     if (code !== 0) throw failure(path, lines);
+    if (form === "gif" && comment !== undefined) {
+      Deno.writeFileSync(temporary, withGifComment(Deno.readFileSync(temporary), comment));
+    }
     flush(temporary);
     Deno.renameSync(temporary, path);
     syncFolder(dirname(path));
@@ -75,7 +84,7 @@ function failure(path: string, lines: readonly string[]): Error {
     });
   }
   if (/Unknown encoder/.test(all)) {
-    return new SetupError(`Cannot write "${path}": this ffmpeg has no H.264 encoder (libx264)`, {
+    return new SetupError(`Cannot write "${path}": this ffmpeg lacks an encoder (${lastUsefulLine(lines)})`, {
       cure: "install the distribution's ffmpeg, or name another one in WANTUNE_FFMPEG",
     });
   }
