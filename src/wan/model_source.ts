@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { ConfigError, WeightsError } from "../base/mod.ts";
 import type { Built } from "../nn/mod.ts";
-import { type ModelPart, type OpenPart, openPart } from "../weights/mod.ts";
+import { type ModelPart, type OpenPart, openPart, type Weights } from "../weights/mod.ts";
 import { type PlaceOptions, readJson } from "./component.ts";
 import { inferTransformerConfig, inferUmt5Config, inferVaeConfig, type TransformerHints } from "./infer_config.ts";
 import { folderOf, isOfficialFolder, type ModelFiles, officialFiles } from "./model_files.ts";

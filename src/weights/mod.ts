@@ -15,6 +15,8 @@ export type { FoundPart, ModelPart, Naming } from "./identify.ts";
 export { PthFile } from "./pth/pth_file.ts";
 export { bytesOf, saveSafetensors, writeSafetensors } from "./write.ts";
 export type { NamedTensors, PlannedTensor, SaveOptions } from "./write.ts";
+export { planTensors } from "./plan.ts";
+export type { PlanOptions, SavedDType } from "./plan.ts";
 export { SHARD_BYTES, writeSharded } from "./write_sharded.ts";
 export type { ShardOptions } from "./write_sharded.ts";
 export { diffusersToKohya, diffusersToOriginal, kohyaToDiffusers, originalToDiffusers, stripPrefix } from "./keys.ts";
