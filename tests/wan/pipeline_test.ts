@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { ConfigError, ShapeError } from "../../src/base/mod.ts";
 import { Generator, liveHandles, ones, randn, type Tensor, zeros } from "../../src/torch/mod.ts";
@@ -13,7 +12,6 @@ import {
   type TransformerInputs,
   type VelocityModel,
 } from "../../src/wan/mod.ts";
-import { runPipelineCase } from "../support/golden_wan.ts";
 import { goldenDir } from "../support/paths.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
@@ -133,11 +131,3 @@ Deno.test("generate() makes frames in [0, 1], reports steps, and can be stopped 
   // The fake model's own answers are freed with the step that asked for them.
   assert.equal(liveHandles(), before);
 });
-
-for (const id of readdirSync(join(goldenDir(), "cases")).filter((name) => name.startsWith("pipeline_"))) {
-  Deno.test(`golden ${id}`, async () => {
-    const before = liveHandles();
-    await runPipelineCase(join(goldenDir(), "cases", id));
-    assert.equal(liveHandles(), before, "tensors were left behind");
-  });
-}

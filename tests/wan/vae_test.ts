@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ShapeError, WeightsError } from "../../src/base/mod.ts";
 import { arange, Generator, liveHandles, ones, rand, randn, type Tensor, zeros } from "../../src/torch/mod.ts";
 import { averageDown, duplicateUp, patchify, unpatchify } from "../../src/wan/vae/shortcut.ts";
 import { loadVae, parseVaeConfig, type VaeConfig, vaeShapes, WanVae } from "../../src/wan/vae/mod.ts";
 import { resolveTiling } from "../../src/wan/vae/tiling.ts";
-import { runVaeCase } from "../support/golden_wan.ts";
 import { goldenDir } from "../support/paths.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
@@ -197,8 +196,3 @@ Deno.test({ name: "loadVae() casts stored halves to float32", ignore: !existsSyn
 Deno.test("loadVae() names the folder that has no config", () => {
   assert.throws(() => loadVae("/nowhere/vae"), /Cannot load the VAE: \/nowhere\/vae\/config\.json does not exist/);
 });
-
-const cases = join(goldenDir(), "cases");
-for (const id of readdirSync(cases).filter((name) => /^vae2._/.test(name))) {
-  Deno.test(`golden ${id}`, () => leakFree(() => void runVaeCase(join(cases, id))));
-}
