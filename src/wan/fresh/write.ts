@@ -14,9 +14,8 @@ import {
   syncFolder,
   writeAtomically,
 } from "../../base/mod.ts";
-import { dtypeSize } from "../../torch/mod.ts";
-import { type PlannedTensor, writeSharded } from "../../weights/mod.ts";
-import { modelIndexJson, schedulerJson, transformerJson, umt5Json, vaeJson } from "../diffusers_config.ts";
+import { bytesOf, type PlannedTensor, writeSharded } from "../../weights/mod.ts";
+import { indexJson, schedulerJson, transformerJson, umt5Json, vaeJson } from "../config_json.ts";
 import type { ModelSizes } from "../published.ts";
 import { keepsFloat32, transformerShapes } from "../transformer/mod.ts";
 import { umt5Shapes } from "../umt5.ts";
@@ -63,7 +62,10 @@ export function writeFreshModel(folder: string, options: FreshOptions): number {
     });
   }
   const plans = only.map((part) => ({ part, tensors: isWeighted(part) ? plannedTensors(part, options) : [] }));
-  const totalBytes = plans.reduce((sum, { tensors }) => sum + tensors.reduce((part, t) => part + sizeOf(t), 0), 0);
+  const totalBytes = plans.reduce(
+    (sum, { tensors }) => sum + tensors.reduce((part, tensor) => part + bytesOf(tensor), 0),
+    0,
+  );
   checkSpace(folder, totalBytes);
   makeFolder(folder);
   sweep(folder);
@@ -83,7 +85,7 @@ export function writeFreshModel(folder: string, options: FreshOptions): number {
     }
   }
   if (partsOf(variant).every((part) => existsSync(join(folder, part)))) {
-    writeAtomically(join(folder, "model_index.json"), json(modelIndexJson(variant)));
+    writeAtomically(join(folder, "model_index.json"), json(indexJson(variant)));
   }
   return totalBytes;
 }
@@ -117,10 +119,10 @@ function writePart(
   { part, tensors, options }: { part: ModelPartName; tensors: readonly PlannedTensor[]; options: FreshOptions },
   onWritten: (bytes: number) => void,
 ): void {
-  const { sizes, variant, dtype, maxShardBytes } = options;
+  const { sizes, variant, maxShardBytes } = options;
   if (part === "tokenizer") return copyTokenizer(folder);
   if (part === "scheduler") {
-    const text = json(schedulerJson({ shift: variant.inference.shift }));
+    const text = json(schedulerJson(variant.inference.shift));
     return writeAtomically(join(folder, "scheduler_config.json"), text);
   }
   const stem = part === "text_encoder" ? "model" : "diffusion_pytorch_model";
@@ -128,7 +130,7 @@ function writePart(
   const config = part === "vae"
     ? vaeJson(sizes.vae)
     : part === "text_encoder"
-    ? umt5Json(sizes.textEncoder, { dtype })
+    ? umt5Json(sizes.textEncoder)
     : transformerJson(sizes.transformer);
   writeAtomically(join(folder, "config.json"), json(config));
 }
@@ -138,10 +140,6 @@ function copyTokenizer(folder: string): void {
   const source = assetPath("presets/demo/model/tokenizer");
   if (source === undefined) throw new SetupError("Cannot make a tokenizer: this build carries no presets.");
   for (const name of readdirSync(source)) copyFileSync(join(source, name), join(folder, name));
-}
-
-function sizeOf({ shape, dtype }: PlannedTensor): number {
-  return shape.reduce((product, size) => product * size, dtypeSize(dtype));
 }
 
 /** Removes what a killed process left half written. */
