@@ -100,6 +100,12 @@ Deno.test("Denoising refuses what does not fit", () => {
     assert.throws(() => new Denoising(fakeModel(), { ...options, promptEmbeds: ones([3, 3, 5]) }), ShapeError);
     assert.throws(() => new Denoising(fakeModel(), { ...options, firstFrame: ones([1, 4, 1, 2, 4]) }), ShapeError);
     assert.throws(() => new Denoising(fakeModel(), { ...options, guidanceScale: 2 }), /needs a negative prompt/);
+    const condition = ones([1, 20, 1, 2, 2]);
+    assert.throws(
+      () => new Denoising(fakeModel(), { ...options, condition }),
+      /takes 4 channels: 4 of latents were given and 20 beside them/,
+    );
+    assert.throws(() => new Denoising(fakeModel(), { ...options, condition: ones([1, 20, 1, 2, 4]) }), ShapeError);
   });
 });
 
