@@ -114,22 +114,50 @@ export function buildModel<M>(
   let model: M;
   try {
     model = options.build(new Params(ledger));
-    const surplus = [...source.keys()].filter((key) => !ledger.asked.has(key) && !options.ignore?.(key));
-    const problems = [
-      ...listed("missing", ledger.missing),
-      ...listed("of another shape", ledger.mismatched),
-      ...listed("unknown to the model", surplus),
-    ];
-    if (problems.length > 0) {
-      throw new WeightsError(`Cannot load ${options.what} from ${source.name}: ${problems.join("; ")}.`, {
-        cure: "Check that config.json and the weights belong together, and that it is the model you named.",
-      });
-    }
+    complain(ledger, options);
   } catch (error) {
     for (const tensor of ledger.loaded.values()) tensor[Symbol.dispose]();
     throw error;
   }
   return { model, params: ledger.loaded };
+}
+
+/**
+ * Checks the names and shapes of a source; nothing is loaded.
+ * @param shapes what the model asks for, by name
+ * @throws {WeightsError} like `buildModel`
+ */
+export function checkParams(
+  source: Omit<ParamSource, "load">,
+  { shapes, what }: { shapes: ReadonlyMap<string, readonly number[]>; what: string },
+): void {
+  const ledger: Ledger = {
+    source: { ...source, load: () => MISSING },
+    asked: new Map(),
+    missing: [],
+    mismatched: [],
+    loaded: new Map(),
+  };
+  const params = new Params(ledger);
+  for (const [name, shape] of shapes) params.get(name, shape);
+  complain(ledger, { what });
+}
+
+/** @throws {WeightsError} if something is missing, surplus or misshapen */
+function complain(
+  { source, asked, missing, mismatched }: Ledger,
+  { what, ignore }: { what: string; ignore?: (key: string) => boolean },
+): void {
+  const surplus = [...source.keys()].filter((key) => !asked.has(key) && !ignore?.(key));
+  const problems = [
+    ...listed("missing", missing),
+    ...listed("of another shape", mismatched),
+    ...listed("unknown to the model", surplus),
+  ];
+  if (problems.length === 0) return;
+  throw new WeightsError(`Cannot load ${what} from ${source.name}: ${problems.join("; ")}.`, {
+    cure: "Check that config.json and the weights belong together, and that it is the model you named.",
+  });
 }
 
 function listed(kind: string, names: readonly (string | NotedName)[]): string[] {
