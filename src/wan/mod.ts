@@ -12,6 +12,8 @@ export {
 export { type FreshOptions, type ModelPartName, partsOf, writeFreshModel } from "./fresh/write.ts";
 export { addNoise, NUM_TRAIN_TIMESTEPS, shiftSigma, trainingSigmas, unshiftSigma, velocityTarget } from "./flow.ts";
 export { latentSize, type Strides, type VideoSize } from "./geometry.ts";
+export { type ModelInventory, type PartInventory, takeInventory } from "./inventory.ts";
+export { ESTIMATE_RANK, estimateMemory, type MemoryEstimate } from "./memory.ts";
 export { encodeImageCondition, greyVideo, type KnownFrames, knownFramesMask } from "./image_condition.ts";
 export { type ModelFiles } from "./model_files.ts";
 export { CONFIG_METADATA, type ModelSource, openModel } from "./model_source.ts";

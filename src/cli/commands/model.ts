@@ -2,6 +2,7 @@
 import { type Command, Option } from "@commander-js/extra-typings";
 import { formatDuration } from "../../base/mod.ts";
 import { registerGet } from "../model/get.ts";
+import { registerInfo } from "../model/info.ts";
 import { registerInit } from "../model/init.ts";
 import { printLine } from "../output.ts";
 import { deviceName, gather } from "../sample/options.ts";
@@ -11,6 +12,7 @@ export function register(program: Command): void {
   const model = program.command("model").description("Fetch, make, show and run models.");
   registerGet(model as Command);
   registerInit(model as Command);
+  registerInfo(model as Command);
   model.command("run")
     .description(
       "One transformer forward. The input file holds hidden_states [B, C, T, h, w], timestep [B] or [B, tokens] and " +
