@@ -4,7 +4,8 @@
  * VAE of 2.2 at its published widths and random weights, in float32 on the host. Without `--tiles` every tile is decoded,
  * which at 1280x720x17 takes 3·10^14 operations for the pixels and 1.8 times that in tiles: hours on two cores. Memory is at
  * its height with the first tiles, as each goes through all frames; only the video itself fills up as they come, so it is
- * added in full.
+ * added in full. Measured over two tiles: 2.82 GiB of weights and program, 1.50 GiB of work, 0.18 GiB of video, 4.50 GiB
+ * in all.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
