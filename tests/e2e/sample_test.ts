@@ -85,7 +85,7 @@ Deno.test("sample: what cannot be made is refused before weights are loaded, wit
     await refused(["--width", "100"], 2, /100x128 pixels: sides must be multiples of 32\. Take 96x128\./);
     await refused(["--frames", "10"], 2, /10 frames: the number must be 4·n \+ 1\. Take 9 frames\./);
     await refused(["--steps", "0"], 2, /--steps.*whole number of at least 1/);
-    await refused(["--out", "cat.avi"], 2, /written as MP4\. Give it a name that ends in \.mp4/);
+    await refused(["--out", "cat.avi"], 2, /written as MP4, WebM, GIF or a folder of pictures\. Give it a name/);
     await refused(["--device", "tpu"], 2, /Allowed are auto, cpu, cuda and cuda:N/);
     await refused(["--image", join(folder, "absent.png")], 3, /absent\.png/);
     const latents = ["--initial-latents", join(CASE, "inputs.safetensors")];
@@ -97,12 +97,11 @@ Deno.test("sample: what cannot be made is refused before weights are loaded, wit
     );
     await refused(["--save-tensors", "/proc/none/t.safetensors"], 3, /Cannot create the folder "\/proc\/none"/);
     assertRefused(await run(["sample", "--prompt", "x", "--model", folder]), 3, /no model_index\.json/);
-    const two = join(ownGoldenDir(), "checkpoints", "t2v_a14b");
-    assertRefused(
-      await run(["sample", "--prompt", "x", "--model", two]),
-      2,
-      /two experts, which is not supported yet\./,
-    );
+    const [two, fromImage] = ["t2v_a14b", "i2v_a14b"].map((name) => join(ownGoldenDir(), "checkpoints", name));
+    const still = join(CLIPS, "still_cat.jpg");
+    await refused(["--model", two ?? "", "--image", still], 2, /videos from text alone\. Leave --image out/);
+    await refused(["--model", fromImage ?? ""], 2, /it needs a first frame\. Give it one with --image/);
+    await refused(["--guidance-low", "3"], 2, /it has one transformer\. Leave --guidance-low out/);
     assert.deepEqual(readdirSync(folder), ["cache"]);
   }));
 

@@ -1,91 +1,87 @@
-/** `wantune sample`: a video from a model, a prompt and adapters. */
-import { basename, dirname, resolve } from "node:path";
+/** `wantune sample`: videos from a model, prompts and adapters. */
+import { dirname } from "node:path";
 import { type Command, Option } from "@commander-js/extra-typings";
 import { ConfigError, formatDuration, makeFolder, Stopped } from "../../base/mod.ts";
 import { printLine, writeText } from "../output.ts";
-import { deviceName, gather, nonEmpty, real, whole } from "../sample/options.ts";
-import type { SampleWishes } from "../sample/settings.ts";
+import { deviceName, gather, nonEmpty } from "../sample/options.ts";
+import type { Order } from "../sample/orders.ts";
+import type { Recipe } from "../sample/recipe.ts";
+import { addVideoOptions, type VideoWishes } from "../sample/wishes.ts";
 
 /** Adds the command. */
 export function register(program: Command): void {
-  program.command("sample")
+  const command = program.command("sample")
     .description(
-      "Makes a video. What is not said is as published for the model; a model of no published size makes 9 small " +
-        "frames in 20 steps.",
+      "Makes videos. What is not said is as published for the model; a model of no published size makes 9 small " +
+        "frames in 20 steps. How a video was made is kept in it: --from makes it again.",
     )
-    .requiredOption("--model <folder>", "model folder in diffusers layout")
-    .requiredOption("--prompt <text>", "what is to be seen", nonEmpty)
-    .option("--negative-prompt <text>", "what guidance leads away from")
-    .option("--out <file>", "the MP4 to write (default: sample-<seed>.mp4)")
-    .option("--width <pixels>", "width of the video", whole(1))
-    .option("--height <pixels>", "height of the video", whole(1))
-    .option("--frames <number>", "length of the video", whole(1))
-    .option("--fps <number>", "frames per second at which it plays", real({ above: 0 }))
-    .option("--steps <number>", "steps of the solver", whole(1))
-    .option("--guidance <number>", "strength of guidance; 1 is none and takes half the time", real({ from: 0 }))
-    .option("--shift <number>", "shift of the noise levels", real({ above: 0 }))
-    .addOption(new Option("--solver <name>", "how steps are taken").choices(["unipc", "euler"] as const))
-    .option("--seed <number>", "seed of the starting noise (default: 0)", whole(0))
+    .option("--model <folder>", "model folder, in diffusers' or the official layout")
+    .option("--prompt <text>", "what is to be seen", nonEmpty)
+    .option("--prompts <file>", "one video a line: a prompt, its options behind ` -- `; or a JSON object", nonEmpty)
+    .option("--from <video>", "make a video again; other options change what they say", nonEmpty);
+  addVideoOptions(command as Command);
+  command
     .option("--lora <file[:strength]>", "LoRA to apply, as often as needed", gather)
-    .option("--image <file>", "picture or clip whose first frame the video begins with")
-    .option("--initial-latents <file>", "safetensors file with the starting noise, `latents` or its only tensor")
-    .option("--save-tensors <file>", "also write `latents` and `frames` as float32 safetensors")
-    .option("--device <name>", "auto, cpu, cuda or cuda:N", deviceName, "auto")
+    .option("--high-lora <file[:strength]>", "LoRA for the high-noise expert alone", gather)
+    .option("--low-lora <file[:strength]>", "LoRA for the low-noise expert alone", gather)
+    .option("--device <name>", "auto, cpu, cuda or cuda:N (default: auto)", deviceName)
     .addOption(
-      new Option("--dtype <name>", "number type of the transformer").choices(["auto", "float32", "bfloat16"] as const)
-        .default("auto" as const),
+      new Option("--dtype <name>", "number type of the transformer (default: auto)")
+        .choices(["auto", "float32", "bfloat16"]),
     )
     .option("--libtorch <folder>", "folder that holds libtorch.so")
-    .option("--json", "events as JSON, one a line; the last line is the result")
-    .action(sample);
+    .option("--json", "events as JSON, one a line; each video's result is a line, the last one last")
+    .action((options) => sample(options as SampleCommand));
 }
 
-interface SampleCommand extends SampleWishes {
-  readonly model: string;
-  readonly prompt: string;
-  readonly out?: string;
+interface SampleCommand extends VideoWishes {
+  readonly model?: string;
+  readonly prompt?: string;
+  readonly prompts?: string;
+  readonly from?: string;
   readonly lora?: readonly string[];
-  readonly image?: string;
-  readonly initialLatents?: string;
-  readonly saveTensors?: string;
-  readonly device: string;
-  readonly dtype: "auto" | "float32" | "bfloat16";
+  readonly highLora?: readonly string[];
+  readonly lowLora?: readonly string[];
+  readonly device?: string;
+  readonly dtype?: Recipe["dtype"];
   readonly libtorch?: string;
   readonly json?: true;
 }
 
 async function sample(options: SampleCommand): Promise<void> {
-  const startedAt = performance.now();
   const { EventBus, numbering } = await import("../../events/mod.ts");
   const { findPrograms } = await import("../../media/mod.ts");
-  const { checkOneExpert } = await import("../../train/mod.ts");
-  const { openModelFolder } = await import("../../wan/mod.ts");
-  const { checkTakesImage, imageSize, readImage, readLatents } = await import("../sample/inputs.ts");
-  const { parseLora } = await import("../sample/lora.ts");
-  const { makeVideo } = await import("../sample/make.ts");
+  const { openModel } = await import("../../wan/mod.ts");
+  const { chosenLoras } = await import("../sample/lora.ts");
+  const { makeVideos } = await import("../sample/make.ts");
+  const { checkWished, makeOrder, wishedVideos } = await import("../sample/orders.ts");
+  const { repeated } = await import("../sample/repeat.ts");
+  const { recipeOf } = await import("../sample/recipe_of.ts");
   const { saveVideo } = await import("../sample/save.ts");
-  const { completeSettings } = await import("../sample/settings.ts");
   const { rendererForStdout } = await import("../render.ts");
   const { StopSignals } = await import("../signals.ts");
   const { openLibtorch } = await import("../torch.ts");
 
   // Everything that can be wrong is looked at before weights are loaded.
-  const { prompt, device, dtype } = options;
-  const loras = (options.lora ?? []).map(parseLora);
-  const models = openModelFolder(options.model);
-  checkOneExpert(models, "sample");
-  if (options.image !== undefined) checkTakesImage(models.variant);
-  const path = outputPath(options);
-  const tensorsPath = options.saveTensors === undefined ? undefined : resolve(options.saveTensors);
   await findPrograms();
-  const image = options.image === undefined ? undefined : await imageSize(options.image);
+  const before = options.from === undefined ? undefined : await repeated(options.from, options);
+  const { model: path = before?.model, device = before?.device ?? "auto", dtype = before?.dtype ?? "auto" } = options;
+  if (path === undefined) {
+    throw new ConfigError("Cannot make a video: no model was named", { cure: "name its folder with --model" });
+  }
+  const ownLoras = chosenLoras(options);
+  const loras = ownLoras.length === 0 ? before?.loras ?? [] : ownLoras;
+  const videos = wishedVideos({ ...before?.wishes, ...videoWishes(options) }, before);
+  const models = openModel(path);
+  if (models.variant.experts === 1 && loras.some(({ expert }) => expert !== undefined)) {
+    throw new ConfigError(`Cannot give one expert of ${models.variant.title} a LoRA: it has one transformer`, {
+      cure: "name the file with --lora",
+    });
+  }
+  await checkWished(models, videos);
   await openLibtorch({ libtorch: options.libtorch });
   using signals = await StopSignals.listen();
   using owned = new DisposableStack();
-  const latents = options.initialLatents === undefined ? undefined : owned.use(readLatents(options.initialLatents));
-  const settings = completeSettings(models, { wishes: options, given: { image, latents: latents?.shape } });
-  for (const file of [path, tensorsPath]) if (file !== undefined) makeFolder(dirname(file));
-
   const renderer = rendererForStdout({ json: options.json === true, write: (text) => writeText(Deno.stdout, text) });
   owned.defer(() => renderer.close());
   const bus = new EventBus(numbering("sample"));
@@ -93,42 +89,44 @@ async function sample(options: SampleCommand): Promise<void> {
   const check = (): void => {
     if (signals.requested) throw new Stopped("Stopped; no video was written.");
   };
+  let startedAt = performance.now();
   try {
-    const first = options.image === undefined ? undefined : owned.use(await readImage(options.image, settings));
-    const { emit } = bus;
-    const made = await makeVideo(models, {
-      prompt,
-      settings,
-      loras,
-      latents,
-      image: first,
-      device,
-      dtype,
-      emit,
-      check,
+    const orders: Order[] = [];
+    for (const video of videos) orders.push(await makeOrder(models, video, owned));
+    for (const { path, tensorsPath } of orders) {
+      for (const file of [path, tensorsPath]) if (file !== undefined) makeFolder(dirname(file));
+    }
+    const recipe = recipeOf({ model: path, variant: models.variant.name, loras, device, dtype });
+    await makeVideos(models, {
+      ...{ orders, loras, device, dtype, check, emit: bus.emit },
+      onMade: async (order, made) => {
+        await saveVideo(made, { ...order, comment: recipe(order), signal: signals.signal });
+        renderer.close();
+        tell(order, { seconds: (performance.now() - startedAt) / 1000, json: options.json === true });
+        startedAt = performance.now();
+      },
     });
-    owned.use(made.latents);
-    owned.use(made.frames);
-    await saveVideo(made, { path, tensorsPath, prompt, settings, loras, signal: signals.signal });
   } catch (error) {
     check(); // Ctrl-C ends ffmpeg too, and what that leads to is not the cause
     throw error;
   }
-  renderer.close();
-  const seconds = (performance.now() - startedAt) / 1000;
-  const files = { path, ...(tensorsPath === undefined ? {} : { tensors: tensorsPath }) };
-  if (options.json) return printLine(JSON.stringify({ ...files, seconds, prompt, ...settings }));
-  const { width, height, numFrames, fps, steps, solver, guidanceScale, seed } = settings;
-  printLine(
-    `saved ${Object.values(files).join(" and ")}: ${numFrames} frames of ${width}x${height} at ${fps} fps, ` +
-      `${steps} steps of ${solver}, guidance ${guidanceScale}, seed ${seed}; ${formatDuration(seconds)}`,
-  );
 }
 
-function outputPath({ out, seed = 0 }: SampleCommand): string {
-  const path = resolve(out ?? `sample-${seed}.mp4`);
-  if (/\.mp4$/i.test(path)) return path;
-  throw new ConfigError(`Cannot write "${basename(path)}": videos are written as MP4`, {
-    cure: "give it a name that ends in .mp4",
-  });
+/** What of the options each video takes; a prompt file takes the place of a recipe's prompt. */
+function videoWishes(options: SampleCommand): VideoWishes & { prompt?: string; prompts?: string } {
+  const { model: _m, from: _f, lora: _l, highLora: _h, lowLora: _w, device: _d, dtype: _t, ...rest } = options;
+  const { libtorch: _lib, json: _j, ...wishes } = rest;
+  return wishes.prompts === undefined ? wishes : { prompt: undefined, ...wishes } as typeof wishes;
+}
+
+function tell(order: Order, { seconds, json }: { seconds: number; json: boolean }): void {
+  const { path, tensorsPath, prompt, settings } = order;
+  const files = { path, ...(tensorsPath === undefined ? {} : { tensors: tensorsPath }) };
+  if (json) return printLine(JSON.stringify({ ...files, seconds, prompt, ...settings }));
+  const { width, height, numFrames, fps, steps, solver, guidanceScale, lowNoiseGuidanceScale: low, seed } = settings;
+  const guidance = low === undefined || low === guidanceScale ? `${guidanceScale}` : `${guidanceScale} and ${low}`;
+  printLine(
+    `saved ${Object.values(files).join(" and ")}: ${numFrames} frames of ${width}x${height} at ${fps} fps, ` +
+      `${steps} steps of ${solver}, guidance ${guidance}, seed ${seed}; ${formatDuration(seconds)}`,
+  );
 }

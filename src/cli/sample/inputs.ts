@@ -2,6 +2,7 @@
 import { ConfigError, WeightsError } from "../../base/mod.ts";
 import { probe, readFrames } from "../../media/mod.ts";
 import { fromBytes, type Tensor, tidy } from "../../torch/mod.ts";
+import { fitPicture, type ImageInput, type Variant } from "../../wan/mod.ts";
 import { SafetensorsFile } from "../../weights/mod.ts";
 
 /**
@@ -32,23 +33,41 @@ export async function imageSize(path: string): Promise<{ width: number; height: 
 }
 
 /**
- * A picture, or a clip's first frame, scaled to cover a size and cut to it.
+ * A picture, or a clip's first frame, brought to a size as the model's release does it.
  * @returns [1, 3, H, W] float32 in [−1, 1]
  * @throws {DataError} if it cannot be read
  */
-export async function readImage(path: string, size: { width: number; height: number }): Promise<Tensor> {
-  const { width, height } = size;
+export async function readImage(
+  path: string,
+  size: { width: number; height: number; image?: ImageInput },
+): Promise<Tensor> {
+  const { width, height } = await imageSize(path);
   const { pixels } = await readFrames(path, { width, height, fps: 1, numFrames: 1 });
-  return tidy(() =>
-    fromBytes(pixels, { shape: [1, height, width, 3], dtype: "uint8" }).permute([0, 3, 1, 2]).float().div(127.5).sub(1)
-      .contiguous()
-  );
+  return tidy(() => {
+    const picture = fromBytes(pixels, { shape: [1, height, width, 3], dtype: "uint8" }).permute([0, 3, 1, 2]).float()
+      .div(127.5).sub(1);
+    return fitPicture(picture, { ...size, image: size.image ?? "first-frame" });
+  });
 }
 
-/** Refuses a picture for a model that cannot begin with one. */
-export function checkTakesImage(variant: { readonly title: string; readonly perTokenTimesteps: boolean }): void {
-  if (variant.perTokenTimesteps) return;
-  throw new ConfigError(`Cannot give ${variant.title} a first frame: it makes videos from text alone`, {
-    cure: "leave --image out, or take a model that knows pictures",
-  });
+/** Refuses pictures that a model cannot begin or end with, and their absence where it needs one. */
+export function checkPictures(
+  { title, image }: Pick<Variant, "title" | "image">,
+  given: { image?: string | undefined; lastImage?: string | undefined },
+): void {
+  if (given.image !== undefined && image === "none") {
+    throw new ConfigError(`Cannot give ${title} a first frame: it makes videos from text alone`, {
+      cure: "leave --image out, or take a model that knows pictures",
+    });
+  }
+  if (given.image === undefined && image === "channels") {
+    throw new ConfigError(`Cannot make a video with ${title} from text alone: it needs a first frame`, {
+      cure: "give it one with --image, or take a text-to-video model",
+    });
+  }
+  if (given.lastImage !== undefined && image !== "channels") {
+    throw new ConfigError(`Cannot end a video of ${title} with a picture: it knows a first frame at most`, {
+      cure: "leave --last-image out, or take WAN 2.2 I2V-A14B",
+    });
+  }
 }

@@ -10,6 +10,8 @@ export interface LoraChoice {
   readonly path: string;
   /** Factor on top of alpha / rank. */
   readonly strength: number;
+  /** The expert of two that it is for; absent: each takes what is for it. */
+  readonly expert?: "high" | "low" | undefined;
 }
 
 /**
@@ -34,6 +36,18 @@ export function parseLora(text: string): LoraChoice {
   return { path, strength: factor };
 }
 
+/** The LoRAs that options name. @throws {ConfigError} like `parseLora` */
+export function chosenLoras(
+  options: { lora?: readonly string[]; highLora?: readonly string[]; lowLora?: readonly string[] },
+): LoraChoice[] {
+  const { lora = [], highLora = [], lowLora = [] } = options;
+  return [
+    ...lora.map(parseLora),
+    ...highLora.map((text): LoraChoice => ({ ...parseLora(text), expert: "high" })),
+    ...lowLora.map((text): LoraChoice => ({ ...parseLora(text), expert: "low" })),
+  ];
+}
+
 /**
  * Hangs LoRAs on a model, one beside the other; disposing of the result takes them off.
  * @throws {WeightsError} if a file is damaged, is for the other expert, or does not fit the model
@@ -43,7 +57,8 @@ export function applyLoras(
   options: { choices: readonly LoraChoice[]; expert: Expert },
 ): DisposableStack {
   using stack = new DisposableStack();
-  for (const { path, strength } of options.choices) {
+  for (const { path, strength, expert } of options.choices) {
+    if (expert !== undefined && expert !== options.expert) continue;
     using file = readLoraFile(path, { component: componentIn(path, options.expert) });
     stack.use(LoraSet.load(model.linears, { modules: file.modules, name: path, strength }));
   }

@@ -1,92 +1,131 @@
-/** Makes one video: prompts encoded, the text encoder gone, then transformer and VAE. */
+/** Makes videos: all prompts encoded, the text encoder gone, then transformer and VAE for one video after the other. */
 import type { Emit } from "../../events/mod.ts";
 import { resolveDevice, resolveDtype } from "../../train/mod.ts";
 import { type Device, type DType, noGrad, type Tensor, tidy } from "../../torch/mod.ts";
-import { encodePrompt, generate, type Generated, type ModelFolder, padPrompt, TEXT_LENGTH } from "../../wan/mod.ts";
+import {
+  encodePrompt,
+  generate,
+  type Generated,
+  type ModelSource,
+  openTransformers,
+  padPrompt,
+  TEXT_LENGTH,
+} from "../../wan/mod.ts";
 import { applyLoras, type LoraChoice } from "./lora.ts";
 import type { SampleSettings } from "./settings.ts";
 
-/** What is to be made, and how the work is watched and ended. */
-export interface MakeOptions {
+/** One video to make. */
+export interface VideoOrder {
   readonly prompt: string;
   readonly settings: SampleSettings;
-  readonly loras: readonly LoraChoice[];
   /** Starting noise [1, C, T, h, w]; absent: the seed's */
   readonly latents?: Tensor | undefined;
   /** The first frame [1, 3, H, W] in [−1, 1] */
   readonly image?: Tensor | undefined;
+  /** The last frame, like `image` */
+  readonly lastImage?: Tensor | undefined;
+}
+
+/** How videos are made, and how the work is watched and ended. */
+export interface MakeOptions<Order extends VideoOrder> {
+  readonly orders: readonly Order[];
+  readonly loras: readonly LoraChoice[];
   readonly device: string;
   readonly dtype: "auto" | "float32" | "bfloat16";
   readonly emit: Emit;
   /** Called between the parts of the work and between steps; throws to end it. */
   readonly check: () => void;
+  /** Called with each video that was made; its tensors are freed afterwards. */
+  readonly onMade: (order: Order, made: Generated) => Promise<void>;
 }
 
 /**
- * Makes a video with the sampler that training's samples come from. The caller owns the tensors.
- * @throws {WeightsError} {ConfigError} as weights or settings are wrong, and what `options.check` throws
+ * Makes videos with the sampler that training's samples come from.
+ * @throws {WeightsError} {ConfigError} as weights or settings are wrong, and what `check` and `onMade` throw
  */
-export async function makeVideo(models: ModelFolder, options: MakeOptions): Promise<Generated> {
-  const { settings, emit, check } = options;
+export async function makeVideos<Order extends VideoOrder>(
+  models: ModelSource,
+  options: MakeOptions<Order>,
+): Promise<void> {
+  const { orders, loras, emit, check, onMade } = options;
   const device = resolveDevice(options.device);
   const dtype = resolveDtype(options.dtype, device);
   using owned = new DisposableStack();
-  const embeds = embedPrompts(models, { ...options, device, dtype });
-  owned.use(embeds.prompt);
-  if (embeds.negative !== undefined) owned.use(embeds.negative);
+  const embeds = embedTexts(models, { orders, emit, device, dtype });
+  for (const rows of embeds.values()) owned.use(rows);
   check();
 
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "transformer" });
-  const { model, params } = models.loadTransformer({ dtype, device });
-  for (const param of params.values()) owned.use(param);
-  owned.use(model);
-  owned.use(applyLoras(model, { choices: options.loras, expert: "only" }));
+  const model = owned.use(openTransformers(models, {
+    dtype,
+    device,
+    adapt: (transformer, expert) => applyLoras(transformer, { choices: loras, expert }),
+  }));
   const vae = owned.use(models.loadVae({ device }));
   emit({ type: "stage", stage: "loading", done: 1, total: 1 });
   check();
 
-  const { steps } = settings;
-  const image = options.image && owned.use(options.image.to({ device }));
-  emit({ type: "stage", stage: "sampling", done: 0, total: steps });
-  return await generate({ model, vae }, {
-    start: options.latents ?? settings,
-    image,
-    promptEmbeds: embeds.prompt,
-    negativePromptEmbeds: embeds.negative,
-    steps,
-    guidanceScale: settings.guidanceScale,
-    shift: settings.shift,
-    solver: settings.solver,
-    onStep: (step) => {
-      emit({ type: "stage", stage: "sampling", done: step, total: steps });
-      check();
-    },
-  });
+  for (const order of orders) {
+    const { prompt, settings: { negativePrompt, steps, ...settings } } = order;
+    const item = orders.length === 1 ? undefined : prompt;
+    emit({ type: "stage", stage: "sampling", done: 0, total: steps, item });
+    using given = new DisposableStack();
+    const placed = (x: Tensor | undefined): Tensor | undefined => x && given.use(x.to({ device }));
+    const made = await generate({ model, vae }, {
+      start: order.latents ?? settings,
+      image: placed(order.image),
+      lastImage: placed(order.lastImage),
+      promptEmbeds: embeds.get(textKey(prompt, settings)) as Tensor,
+      negativePromptEmbeds: isGuided(order.settings) ? embeds.get(textKey(negativePrompt, settings)) : undefined,
+      steps,
+      guidanceScale: settings.guidanceScale,
+      lowNoiseGuidanceScale: settings.lowNoiseGuidanceScale,
+      shift: settings.shift,
+      solver: settings.solver,
+      onStep: (step) => {
+        emit({ type: "stage", stage: "sampling", done: step, total: steps, item });
+        check();
+      },
+    });
+    using _latents = made.latents;
+    using _frames = made.frames;
+    await onMade(order, made);
+  }
 }
 
-interface Embeds {
-  readonly prompt: Tensor;
-  readonly negative: Tensor | undefined;
+/** Whether a negative prompt is wanted. */
+function isGuided({ guidanceScale, lowNoiseGuidanceScale = guidanceScale }: SampleSettings): boolean {
+  return guidanceScale !== 1 || lowNoiseGuidanceScale !== 1;
 }
 
-/** Both prompts as [1, S, D]; the encoder is gone afterwards. The negative one is not wanted without guidance. */
-function embedPrompts(
-  models: ModelFolder,
-  options: Pick<MakeOptions, "prompt" | "settings" | "emit"> & { device: Device; dtype: DType },
-): Embeds {
-  const { prompt, settings, emit, device, dtype } = options;
+/** What decides a text's rows. */
+function textKey(text: string, { textLength = TEXT_LENGTH }: Pick<SampleSettings, "textLength">): string {
+  return `${textLength} ${text}`;
+}
+
+/** Every text that is needed, as [1, S, D]; the encoder is gone afterwards. */
+function embedTexts(
+  models: ModelSource,
+  options: { orders: readonly VideoOrder[]; emit: Emit; device: Device; dtype: DType },
+): Map<string, Tensor> {
+  const { orders, emit, device, dtype } = options;
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "text encoder" });
   const tokenizer = models.loadTokenizer();
   using encoder = models.loadTextEncoder({ device });
   emit({ type: "stage", stage: "loading", done: 1, total: 1 });
-  const encode = (text: string): Tensor =>
+  const encode = (text: string, maxLength: number): Tensor =>
     noGrad(() =>
-      tidy(() =>
-        padPrompt(encodePrompt(text, { tokenizer, encoder }).float(), TEXT_LENGTH).unsqueeze(0).to({ device, dtype })
-      )
+      tidy(() => {
+        const rows = encodePrompt(text, { tokenizer, encoder, maxLength }).float();
+        return padPrompt(rows, maxLength).unsqueeze(0).to({ device, dtype });
+      })
     );
-  return {
-    prompt: encode(prompt),
-    negative: settings.guidanceScale === 1 ? undefined : encode(settings.negativePrompt),
-  };
+  const embeds = new Map<string, Tensor>();
+  for (const { prompt, settings } of orders) {
+    for (const text of isGuided(settings) ? [prompt, settings.negativePrompt] : [prompt]) {
+      const key = textKey(text, settings);
+      if (!embeds.has(key)) embeds.set(key, encode(text, settings.textLength ?? TEXT_LENGTH));
+    }
+  }
+  return embeds;
 }

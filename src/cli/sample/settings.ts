@@ -1,6 +1,6 @@
 /** What a sample is made with: what the user asked for, else what suits the model. */
 import { ConfigError, WeightsError } from "../../base/mod.ts";
-import { latentSize, type ModelFolder, type SolverKind } from "../../wan/mod.ts";
+import { latentSize, type ModelSource, sizeForPicture, type SolverKind } from "../../wan/mod.ts";
 
 /** What a user may ask for. */
 export interface SampleWishes {
@@ -11,7 +11,9 @@ export interface SampleWishes {
   readonly fps?: number | undefined;
   readonly steps?: number | undefined;
   readonly guidance?: number | undefined;
+  readonly guidanceLow?: number | undefined;
   readonly shift?: number | undefined;
+  readonly textLength?: number | undefined;
   readonly solver?: SolverKind | undefined;
   readonly seed?: number | undefined;
 }
@@ -25,7 +27,11 @@ export interface SampleSettings {
   readonly fps: number;
   readonly steps: number;
   readonly guidanceScale: number;
+  /** That of the low-noise expert, for models of two. */
+  readonly lowNoiseGuidanceScale?: number;
   readonly shift: number;
+  /** Rows of text that the transformer attends to, where they are not as many as it was trained with. */
+  readonly textLength?: number;
   readonly solver: SolverKind;
   readonly seed: number;
 }
@@ -42,13 +48,13 @@ export interface GivenMaterial {
 const SMALL = { positions: 4, latentFrames: 3, fps: 8, steps: 20 } as const;
 
 /**
- * Completes what the user asked for: a size from the starting latents, else the published one whose shape comes nearest
- * to the picture's; for a model of no published size 4 × 4 tokens and 3 latent frames.
+ * Completes what the user asked for: a size from the starting latents, else the published area in the picture's
+ * shape, else the published size; for a model of no published size 4 × 4 tokens and 3 latent frames.
  * @throws {ConfigError} for a size that the model cannot make, naming the nearest, or that the starting latents do not have
  * @throws {WeightsError} if the starting latents are not the model's
  */
 export function completeSettings(
-  models: ModelFolder,
+  models: ModelSource,
   { wishes, given }: { wishes: SampleWishes; given: GivenMaterial },
 ): SampleSettings {
   const { variant: { inference }, isPublishedSize } = models;
@@ -59,15 +65,30 @@ export function completeSettings(
     fps: wishes.fps ?? (isPublishedSize ? inference.fps : SMALL.fps),
     steps: wishes.steps ?? (isPublishedSize ? inference.steps : SMALL.steps),
     guidanceScale: wishes.guidance ?? inference.guidanceScale,
+    ...lowGuidance(models, wishes),
     shift: wishes.shift ?? models.shift,
+    ...(wishes.textLength === undefined ? {} : { textLength: wishes.textLength }),
     solver: wishes.solver ?? "unipc",
     seed: wishes.seed ?? 0,
   };
 }
 
+/** Like diffusers: what is said of guidance holds for both experts, unless the second one's is said too. */
+function lowGuidance({ variant }: ModelSource, wishes: SampleWishes): Pick<SampleSettings, "lowNoiseGuidanceScale"> {
+  const { inference, experts, title } = variant;
+  if (experts === 1) {
+    if (wishes.guidanceLow === undefined) return {};
+    throw new ConfigError(`Cannot guide the low-noise expert of ${title}: it has one transformer`, {
+      cure: "leave --guidance-low out, --guidance is all there is",
+    });
+  }
+  const scale = wishes.guidanceLow ?? wishes.guidance ?? inference.lowNoiseGuidanceScale;
+  return scale === undefined ? {} : { lowNoiseGuidanceScale: scale };
+}
+
 type Size = Pick<SampleSettings, "width" | "height" | "numFrames">;
 
-function sizeOf(models: ModelFolder, { wishes, given }: { wishes: SampleWishes; given: GivenMaterial }): Size {
+function sizeOf(models: ModelSource, { wishes, given }: { wishes: SampleWishes; given: GivenMaterial }): Size {
   const fromLatents = given.latents && sizeOfLatents(models, given.latents);
   const { width, height, numFrames } = fromLatents ?? usualSize(models, given.image);
   const size: Size = {
@@ -88,7 +109,7 @@ function sizeOf(models: ModelFolder, { wishes, given }: { wishes: SampleWishes; 
   return size;
 }
 
-function sizeOfLatents(models: ModelFolder, shape: readonly number[]): Size {
+function sizeOfLatents(models: ModelSource, shape: readonly number[]): Size {
   const { latentChannels, spatialStride, temporalStride } = models;
   const [B, C, T = 0, h = 0, w = 0] = shape;
   if (shape.length !== 5 || B !== 1 || C !== latentChannels || T * h * w === 0) {
@@ -100,14 +121,15 @@ function sizeOfLatents(models: ModelFolder, shape: readonly number[]): Size {
   return { width: w * spatialStride, height: h * spatialStride, numFrames: (T - 1) * temporalStride + 1 };
 }
 
-function usualSize(models: ModelFolder, image: GivenMaterial["image"]): Size {
+function usualSize(models: ModelSource, image: GivenMaterial["image"]): Size {
   const { variant: { inference }, isPublishedSize, spatialDivisor, temporalStride } = models;
   if (!isPublishedSize) {
     const side = SMALL.positions * spatialDivisor;
     return { width: side, height: side, numFrames: (SMALL.latentFrames - 1) * temporalStride + 1 };
   }
-  const off = ([width, height]: readonly [number, number]): number =>
-    image === undefined ? 0 : Math.abs(Math.log((width / height) / (image.width / image.height)));
-  const [[width, height] = [spatialDivisor, spatialDivisor]] = [...inference.sizes].sort((a, b) => off(a) - off(b));
-  return { width, height, numFrames: inference.numFrames };
+  const [[width, height] = [spatialDivisor, spatialDivisor]] = inference.sizes;
+  const sides = image === undefined
+    ? { width, height }
+    : sizeForPicture(models, { picture: image, area: width * height });
+  return { ...sides, numFrames: inference.numFrames };
 }

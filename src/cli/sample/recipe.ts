@@ -1,0 +1,104 @@
+/** Everything that a video was made from, kept in its comment, so that it can be made again. */
+import { existsSync } from "node:fs";
+import { z } from "zod";
+import { DataError } from "../../base/mod.ts";
+import { readComment } from "../../media/mod.ts";
+import { fingerprint } from "./files.ts";
+import type { SampleSettings } from "./settings.ts";
+import type { VideoWishes } from "./wishes.ts";
+
+const fileSchema = z.object({ path: z.string(), hash: z.string() });
+const loraSchema = fileSchema.extend({
+  strength: z.number(),
+  expert: z.enum(["high", "low"]).optional(),
+});
+
+const recipeSchema = z.looseObject({
+  wantune: z.string(),
+  prompt: z.string(),
+  negativePrompt: z.string(),
+  width: z.int(),
+  height: z.int(),
+  numFrames: z.int(),
+  fps: z.number(),
+  steps: z.int(),
+  guidanceScale: z.number(),
+  lowNoiseGuidanceScale: z.number().optional(),
+  shift: z.number(),
+  textLength: z.int().optional(),
+  solver: z.enum(["unipc", "euler", "dpm++"]),
+  seed: z.int(),
+  codec: z.enum(["h264", "h265", "vp9", "av1"]).optional(),
+  dtype: z.enum(["auto", "float32", "bfloat16"]),
+  device: z.string(),
+  model: fileSchema.extend({ variant: z.string() }),
+  loras: z.array(loraSchema).optional(),
+  image: fileSchema.optional(),
+  lastImage: fileSchema.optional(),
+  initialLatents: fileSchema.optional(),
+});
+
+/** What a video was made from. */
+export type Recipe = z.infer<typeof recipeSchema>;
+/** A file with the hash of its content, see `fingerprint`. */
+export type RecipeFile = z.infer<typeof fileSchema>;
+
+/** A file as a recipe names it: the path as it was given. */
+export function recipeFile(path: string): RecipeFile {
+  return { path, hash: fingerprint(path) };
+}
+
+/** The comment of a video. Members that are undefined are left out. */
+export function recipeText(recipe: Omit<Recipe, keyof SampleSettings> & SampleSettings): string {
+  return JSON.stringify(recipe);
+}
+
+/**
+ * Reads the recipe of a video.
+ * @throws {DataError} if it cannot be read or carries none
+ */
+export async function readRecipe(path: string): Promise<Recipe> {
+  const comment = await readComment(path);
+  const parsed = recipeSchema.safeParse(comment === undefined ? undefined : jsonOf(comment));
+  if (parsed.success) return parsed.data;
+  throw new DataError(`Cannot repeat "${path}": it does not say how it was made`, {
+    cure: "take a video that `wantune sample` wrote and no other program has changed",
+  });
+}
+
+/**
+ * Checks that a file is what it was.
+ * @throws {DataError} if it is gone or has changed
+ */
+export function checkSame(file: RecipeFile, options: { video: string; flag: string }): void {
+  const fact = !existsSync(file.path)
+    ? "does not exist"
+    : fingerprint(file.path) === file.hash
+    ? undefined
+    : "is not what it was";
+  if (fact === undefined) return;
+  throw new DataError(`Cannot repeat "${options.video}": ${file.path} ${fact}`, {
+    cure: `name what is to take its place with ${options.flag}`,
+  });
+}
+
+/** A recipe's settings as wishes. */
+export function wishesOf(recipe: Recipe): VideoWishes & { prompt: string } {
+  const { numFrames: frames, guidanceScale: guidance, lowNoiseGuidanceScale: guidanceLow } = recipe;
+  const { prompt, negativePrompt, width, height, fps, steps, shift, textLength, solver, seed, codec } = recipe;
+  return {
+    ...{ prompt, negativePrompt, width, height, frames, fps, steps, guidance, guidanceLow, shift, textLength },
+    ...{ solver, seed, codec },
+    image: recipe.image?.path,
+    lastImage: recipe.lastImage?.path,
+    initialLatents: recipe.initialLatents?.path,
+  };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,36 @@
+/** Writes down how a video is made. */
+import { VERSION } from "../version.ts";
+import type { LoraChoice } from "./lora.ts";
+import type { Order } from "./orders.ts";
+import { type Recipe, type RecipeFile, recipeFile, recipeText } from "./recipe.ts";
+
+/** What all videos of a call share. */
+export interface SharedRecipe {
+  /** As it was named. */
+  readonly model: string;
+  readonly variant: string;
+  readonly loras: readonly LoraChoice[];
+  readonly device: string;
+  readonly dtype: Recipe["dtype"];
+}
+
+/** The text for an order's comment; each file is hashed once. */
+export function recipeOf(shared: SharedRecipe): (order: Order) => string {
+  const { variant, device, dtype } = shared;
+  const known = new Map<string, RecipeFile>();
+  const file = (path: string): RecipeFile => {
+    const found = known.get(path) ?? recipeFile(path);
+    known.set(path, found);
+    return found;
+  };
+  const model = { ...file(shared.model), variant };
+  const loras = shared.loras.map(({ path, strength, expert }) => ({ ...file(path), strength, expert }));
+  return ({ prompt, settings, codec, sources: { image, lastImage, initialLatents } }) =>
+    recipeText({
+      ...{ wantune: VERSION, prompt, ...settings, codec, device, dtype, model },
+      loras: loras.length === 0 ? undefined : loras,
+      image: image === undefined ? undefined : file(image),
+      lastImage: lastImage === undefined ? undefined : file(lastImage),
+      initialLatents: initialLatents === undefined ? undefined : file(initialLatents),
+    });
+}

@@ -1,0 +1,52 @@
+/** Making a video again: its recipe as options, and the check that nothing it was made from has changed. */
+import { extname } from "node:path";
+import { videoForm } from "../../media/mod.ts";
+import type { LoraChoice } from "./lora.ts";
+import { checkSame, readRecipe, type Recipe, wishesOf } from "./recipe.ts";
+import type { VideoWishes } from "./wishes.ts";
+
+/** What a recipe says. */
+export interface Repeated {
+  readonly wishes: VideoWishes & { readonly prompt: string };
+  readonly model: string;
+  readonly loras: readonly LoraChoice[];
+  readonly device: string;
+  readonly dtype: Recipe["dtype"];
+  /** Of the video's name. */
+  readonly ending: string;
+}
+
+/** What was said anew, and so need not be what it was. */
+interface Replaced extends VideoWishes {
+  readonly model?: string;
+  readonly lora?: readonly string[];
+  readonly highLora?: readonly string[];
+  readonly lowLora?: readonly string[];
+}
+
+/**
+ * Reads how a video was made.
+ * @throws {DataError} if it does not say so, or a file that it was made from is gone or another one
+ */
+export async function repeated(video: string, options: Replaced): Promise<Repeated> {
+  const recipe = await readRecipe(video);
+  const { model, loras = [], image, lastImage, initialLatents, device, dtype } = recipe;
+  const isNew = [options.lora, options.highLora, options.lowLora].some((files) => files !== undefined);
+  const files = [
+    { file: model, flag: "--model", isReplaced: options.model !== undefined },
+    ...loras.map((file) => ({ file, flag: "--lora", isReplaced: isNew })),
+    { file: image, flag: "--image", isReplaced: options.image !== undefined },
+    { file: lastImage, flag: "--last-image", isReplaced: options.lastImage !== undefined },
+    { file: initialLatents, flag: "--initial-latents", isReplaced: options.initialLatents !== undefined },
+  ];
+  for (const { file, flag, isReplaced } of files) {
+    if (file !== undefined && !isReplaced) checkSame(file, { video, flag });
+  }
+  const ending = extname(video);
+  const wishes = wishesOf(recipe);
+  const isSameForm = options.out === undefined || videoForm(options.out) === videoForm(video);
+  return {
+    ...{ model: model.path, loras, device, dtype, ending },
+    wishes: isSameForm ? wishes : { ...wishes, codec: undefined },
+  };
+}
