@@ -1,9 +1,10 @@
 /** Low-rank adapters: ΔW = strength · (alpha / rank) · B·A beside a frozen weight. Source: arXiv:2106.09685, section 4.1. */
 import { type Generator, linear, rand, type Tensor, tidy, zeros } from "../torch/mod.ts";
-import type { Adapter, Linear } from "./linear.ts";
+import { like, type WeightAdapter } from "./adapter_data.ts";
+import type { Linear } from "./linear.ts";
 
 /** A LoRA on one linear layer; its matrices are float32 whatever the base weight is. */
-export class Lora implements Adapter {
+export class Lora implements WeightAdapter {
   /** A [rank, in] */
   readonly down: Tensor;
   /** B [out, rank] */
@@ -43,9 +44,14 @@ export class Lora implements Adapter {
 
   /** @param x [..., in] @returns [..., out] in x's dtype; the products run in float32 when x is float32, else in x's dtype */
   delta(x: Tensor): Tensor {
-    const scale = this.strength * this.alpha / this.rank;
-    const down = x.dtype === "float32" ? this.down : this.down.to({ dtype: x.dtype });
-    const up = x.dtype === "float32" ? this.up : this.up.to({ dtype: x.dtype });
-    return linear(linear(x, down), up).mul(scale);
+    return linear(linear(x, like(x, this.down)), like(x, this.up)).mul(this.#scale);
+  }
+
+  weightChange(): Tensor {
+    return this.up.float().matmul(this.down.float()).mul(this.#scale);
+  }
+
+  get #scale(): number {
+    return this.strength * this.alpha / this.rank;
   }
 }

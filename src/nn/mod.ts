@@ -1,6 +1,19 @@
 /** Layers and how they get their parameters. Nothing here knows about WAN. */
 export { type Adapter, type Layer, Linear } from "./linear.ts";
 export { type LoraMatrices, LoraSet } from "./adapters.ts";
+export type { AdapterData, AdapterKind, AdapterPart, WeightAdapter } from "./adapter_data.ts";
+export {
+  adapterMisfit,
+  type AdapterModules,
+  AdapterSet,
+  adaptersOf,
+  type ApplyOptions,
+  differenceTargets,
+  mergeAdapters,
+  mergeBias,
+} from "./adapter_set.ts";
+export { Dora } from "./dora.ts";
 export { Lora } from "./lora.ts";
+export { BiasDifference, Loha, Lokr, WeightDifference } from "./lycoris.ts";
 export { LayerNorm, RmsNorm } from "./norm.ts";
 export { buildModel, type Built, checkParams, parameterShapes, Params, type ParamSource } from "./params.ts";

@@ -25,7 +25,7 @@ import { hasPublishedSize, type Variant } from "./variant.ts";
 export type ModelSource = Pick<ModelFolder, keyof ModelFolder>;
 
 /** The header entry in which files that wantune writes carry their config. */
-export const CONFIG_METADATA = "wantune.config";
+export const CONFIG_METADATA = "wantune.model_config";
 
 /**
  * Opens a model.

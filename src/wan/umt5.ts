@@ -41,6 +41,10 @@ class Attention {
     this.#bias = p.at("relative_attention_bias").get("weight", [numBuckets, numHeads]);
   }
 
+  get linears(): Linear[] {
+    return [this.#q, this.#k, this.#v, this.#o];
+  }
+
   /** @param x [B, L, C] @returns like x; the softmax runs in float32 */
   forward(x: Tensor, context: Context): Tensor {
     const { numHeads: N, headDim: D, width: C } = this.#config;
@@ -67,6 +71,10 @@ class GatedFeedForward {
     this.#out = Linear.load(p.at("wo"), { inFeatures: ffnDim, outFeatures: width, bias: false });
   }
 
+  get linears(): Linear[] {
+    return [this.#gate, this.#value, this.#out];
+  }
+
   /** @param x [B, L, C] @returns like x */
   forward(x: Tensor): Tensor {
     return this.#out.forward(gelu(this.#gate.forward(x), "tanh").mul(this.#value.forward(x)));
@@ -84,6 +92,10 @@ class Block {
     this.#attention = new Attention(p.at("layer.0.SelfAttention"), config);
     this.#feedForwardNorm = RmsNorm.load(p.at("layer.1.layer_norm"), config);
     this.#feedForward = new GatedFeedForward(p.at("layer.1.DenseReluDense"), config);
+  }
+
+  get linears(): Linear[] {
+    return [...this.#attention.linears, ...this.#feedForward.linears];
   }
 
   /** @param x [B, L, C] @returns like x */
@@ -150,6 +162,11 @@ export class Umt5Encoder implements Disposable {
       });
       return new Umt5Encoder(model, { params, config });
     });
+  }
+
+  /** The layers that adapters can hang on. */
+  get linears(): Linear[] {
+    return this.#layers.blocks.flatMap((block) => block.linears);
   }
 
   /**

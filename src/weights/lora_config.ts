@@ -8,7 +8,7 @@
 
 import { WeightsError } from "../base/mod.ts";
 import { shown } from "./header.ts";
-import type { LoraComponent } from "./lora_keys.ts";
+import type { AdapterComponent } from "./lora_keys.ts";
 
 /** The header's key. */
 export const ADAPTER_METADATA = "lora_adapter_metadata";
@@ -26,7 +26,7 @@ interface Described {
  */
 export function alphaFromMetadata(
   { path, metadata }: Described,
-  { module, component, rank }: { module: string; component: LoraComponent; rank: number },
+  { module, component, rank }: { module: string; component: AdapterComponent; rank: number },
 ): number | undefined {
   const text = metadata.get(ADAPTER_METADATA);
   if (text === undefined) return undefined;
@@ -78,7 +78,7 @@ export interface LoraNumbers {
  */
 export function adapterMetadata(
   modules: ReadonlyMap<string, LoraNumbers>,
-  { component, targetModules }: { component: LoraComponent; targetModules: readonly string[] },
+  { component, targetModules }: { component: AdapterComponent; targetModules: readonly string[] },
 ): string {
   const r = commonest([...modules.values()].map(({ rank }) => rank));
   const alpha = commonest([...modules.values()].map((numbers) => numbers.alpha));

@@ -56,6 +56,10 @@ class Mlp implements Layer {
     this.#activation = options.activation;
   }
 
+  get linears(): Linear[] {
+    return [this.#first, this.#second];
+  }
+
   forward(x: Tensor): Tensor {
     return this.#second.forward(this.#activation(this.#first.forward(x)));
   }
@@ -98,6 +102,11 @@ export class ConditionEmbedder {
       width,
       activation: (x) => gelu(x, "tanh"),
     });
+  }
+
+  /** The layers that adapters can hang on. */
+  get linears(): Linear[] {
+    return [...this.#time.linears, this.#timeProjection, ...this.#text.linears];
   }
 
   /**

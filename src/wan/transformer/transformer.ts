@@ -57,6 +57,11 @@ export class WanTransformer {
     return this.blocks.flatMap((block) => block.linears);
   }
 
+  /** Every layer that an adapter can name: those of the blocks, then of what is before and behind them. */
+  get everyLinear(): Linear[] {
+    return [...this.linears, ...this.#condition.linears, this.#projOut];
+  }
+
   /** Everything before the blocks. */
   stem(inputs: TransformerInputs): Stem {
     const { hiddenStates, timestep, encoderHiddenStates } = inputs;

@@ -1,0 +1,153 @@
+/**
+ * Writes adapters of every kind in the three namings, without a change to their numbers: reading any of them gives back the
+ * same tensors and the same alpha.
+ */
+
+import { WeightsError } from "../base/mod.ts";
+import { type DType, type Tensor, tensor } from "../torch/mod.ts";
+import type { AdapterTensors } from "./adapter_file.ts";
+import { diffusersToKohya, diffusersToOriginal } from "./keys.ts";
+import { ADAPTER_METADATA, adapterMetadata } from "./lora_config.ts";
+import { type AdapterComponent, umt5ToKohya } from "./lora_keys.ts";
+import { type PlannedTensor, writeSafetensors } from "./write.ts";
+
+/**
+ * - `diffusers`: `transformer.blocks.0.attn1.to_q.lora_A.weight`, a LoRA's alpha in the header alone
+ * - `comfy`: `diffusion_model.blocks.0.self_attn.q.lora_A.weight` with `.alpha`
+ * - `musubi`: `lora_unet_blocks_0_self_attn_q.lora_down.weight` with `.alpha`
+ */
+export type AdapterNaming = "diffusers" | "comfy" | "musubi";
+
+/** Adapters by diffusers module path. */
+export type AdapterMap = ReadonlyMap<string, AdapterTensors>;
+
+/** How adapters are written. */
+export interface SaveAdaptersOptions {
+  readonly naming: AdapterNaming;
+  /** What the factors become; absent: each keeps its type. */
+  readonly dtype?: DType | undefined;
+  /** More entries for the header, see `describeLora`. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+type Part = keyof AdapterTensors["tensors"];
+
+/** Endings of parts by naming, where namings differ. */
+const LORA_ENDINGS: Record<AdapterNaming, Partial<Record<Part, string>>> = {
+  diffusers: { down: "lora_A.weight", up: "lora_B.weight", magnitude: "lora_magnitude_vector" },
+  comfy: { down: "lora_A.weight", up: "lora_B.weight", magnitude: "dora_scale" },
+  musubi: { down: "lora_down.weight", up: "lora_up.weight", magnitude: "dora_scale" },
+};
+
+/**
+ * Writes adapters to one file.
+ * @param models by the model they belong to; files in ComfyUI's and musubi-tuner's naming do not say which expert is meant, so
+ * they hold one transformer's
+ * @throws {WeightsError} if two experts are to go into such a file, or a module has no name in the naming
+ * @throws {DiskError} if the disk refuses
+ */
+export function saveAdapters(
+  path: string,
+  models: Readonly<Partial<Record<AdapterComponent, AdapterMap>>>,
+  options: SaveAdaptersOptions,
+): void {
+  const { naming, dtype, metadata } = options;
+  const given = Object.entries(models) as [AdapterComponent, AdapterMap][];
+  if (naming !== "diffusers" && models.transformer !== undefined && models.transformer_2 !== undefined) {
+    throw new WeightsError(
+      `Cannot save the adapters of both experts in "${path}": ${naming} files do not tell them apart`,
+      {
+        cure: "save a file for each expert, or one file in the naming of diffusers",
+      },
+    );
+  }
+  const planned = given.flatMap(([component, modules]) =>
+    [...modules].flatMap(([module, adapter]) => {
+      const place = placeIn(naming, { component, module });
+      if (place !== undefined) return planModule(adapter, { place, naming, dtype });
+      throw new WeightsError(`Cannot save the adapter of ${module} in the naming of ${naming}: it has no name there`);
+    })
+  );
+  const config = naming === "diffusers" ? peftConfig(given) : undefined;
+  const header = config === undefined ? {} : { [ADAPTER_METADATA]: config };
+  writeSafetensors(path, planned, { metadata: { format: "pt", ...metadata, ...header } });
+}
+
+/** What stands before the parts of a module. */
+function placeIn(
+  naming: AdapterNaming,
+  { component, module }: { component: AdapterComponent; module: string },
+): string | undefined {
+  if (naming === "diffusers") return `${component}.${module}.`;
+  if (component === "text_encoder") {
+    return naming === "comfy" ? `text_encoders.umt5xxl.transformer.${module}.` : `lora_te_${umt5ToKohya(module)}.`;
+  }
+  const name = naming === "comfy" ? diffusersToOriginal(module) : diffusersToKohya(module);
+  if (name === undefined) return undefined;
+  return naming === "comfy" ? `diffusion_model.${name}.` : `lora_unet_${name}.`;
+}
+
+function planModule(
+  adapter: AdapterTensors,
+  { place, naming, dtype }: { place: string; naming: AdapterNaming; dtype: DType | undefined },
+): PlannedTensor[] {
+  const { kind, tensors, alpha } = adapter;
+  const planned = (Object.entries(tensors) as [Part, Tensor | undefined][]).flatMap(
+    ([part, stored]): PlannedTensor[] => {
+      if (stored === undefined) return [];
+      const shape = part === "magnitude" ? magnitudeShape(stored, naming) : stored.shape;
+      return [{
+        name: place + endingOf(part, { kind, naming }),
+        dtype: dtype ?? stored.dtype,
+        shape,
+        make: () => {
+          using plain = stored.detach();
+          return plain.reshape(shape);
+        },
+      }];
+    },
+  );
+  const inHeader = kind === "lora" && naming === "diffusers";
+  if (alpha === undefined || inHeader) return planned;
+  const wide = Math.fround(alpha) === alpha ? "float32" : "float64"; // so that it comes back as it was
+  return [...planned, {
+    name: `${place}alpha`,
+    dtype: wide,
+    shape: [],
+    make: () => tensor([alpha], { shape: [], dtype: wide }),
+  }];
+}
+
+function endingOf(
+  part: Part,
+  { kind, naming }: { kind: AdapterTensors["kind"]; naming: AdapterNaming },
+): string {
+  if (part === "weight") return "diff";
+  if (part === "bias") return "diff_b";
+  const named = LORA_ENDINGS[naming][part];
+  if (named !== undefined) return named;
+  return kind === "loha" ? `hada_${part}` : `lokr_${part}`;
+}
+
+/** peft holds the lengths of rows as a vector, the others as a column. */
+function magnitudeShape(magnitude: Tensor, naming: AdapterNaming): readonly number[] {
+  const [first = 1, ...more] = magnitude.shape;
+  const isRow = first === 1 && more.length > 0;
+  if (isRow) return magnitude.shape;
+  return naming === "diffusers" ? [first] : [first, 1];
+}
+
+/** The header entry that tells diffusers rank and alpha, for all models together. */
+function peftConfig(models: readonly [AdapterComponent, AdapterMap][]): string | undefined {
+  const configs = models.flatMap(([component, modules]) => {
+    const numbers = [...modules].flatMap(([module, { tensors: { down }, alpha }]) =>
+      down === undefined ? [] : [[module, { rank: down.size(0), alpha: alpha ?? down.size(0) }] as const]
+    );
+    if (numbers.length === 0) return [];
+    const dora = [...modules.values()].some(({ tensors }) => tensors.magnitude !== undefined);
+    const text = adapterMetadata(new Map(numbers), { component, targetModules: numbers.map(([module]) => module) });
+    const config: Record<string, unknown> = JSON.parse(text);
+    return [dora ? { ...config, [`${component}.use_dora`]: true } : config];
+  });
+  return configs.length === 0 ? undefined : JSON.stringify(Object.assign({}, ...configs), null, 2);
+}
