@@ -121,6 +121,17 @@ Deno.test("a view of what was made without a graph takes part in the graph of it
   });
 });
 
+Deno.test("a view made without a graph follows its base into one", () => {
+  leakFree(() => {
+    const base = zeros([2]).add(0);
+    const view = base.unsqueeze(0);
+    const x = leaf([5, 7]);
+    base.mul_(0);
+    base.add_(x); // view now depends on x through its base
+    assert.deepEqual(grad([view.mul(tensor([2, 3])).sum()], [x])[0]?.toNumbers(), [2, 3]);
+  });
+});
+
 Deno.test("a leaf that wants a gradient may not change in place", () => {
   leakFree(() => {
     const x = leaf([1]);
