@@ -1,4 +1,5 @@
 /** WAN: the model's parts, how they are loaded, and how videos are made. Nothing here knows about training. */
+export { applyAdapters, type ApplyAdaptersOptions } from "./apply_adapters.ts";
 export type { PlaceOptions } from "./component.ts";
 export { type DenoiseOptions, Denoising, firstFrameMask, type VelocityModel } from "./denoise.ts";
 export { expertAt, type NoiseExpert } from "./boundary.ts";
