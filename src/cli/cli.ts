@@ -47,6 +47,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/model.ts"),
   },
   {
+    name: "inspect",
+    describe: "say what a weight file is, what it holds, and whether its numbers can be right",
+    load: () => import("./commands/inspect.ts"),
+  },
+  {
     name: "doctor",
     describe: "tell what works here, what does not, and the cure",
     load: () => import("./commands/doctor.ts"),
