@@ -2,7 +2,7 @@
 import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { cacheHome, makeFolder } from "../../src/base/mod.ts";
-import { ones, tidy } from "../../src/torch/mod.ts";
+import { ones, type Tensor, tidy } from "../../src/torch/mod.ts";
 import { SafetensorsFile, saveSafetensors } from "../../src/weights/mod.ts";
 import { median, secondsEach } from "./measure.ts";
 
@@ -22,13 +22,13 @@ export function benchWeights(rounds: number): Speed[] {
       saveSafetensors(path, new Map(Array.from({ length: 64 }, (_, i) => [`blocks.${i}.weight`, one])));
     });
     const gigabytes = statSync(path).size / 1e9;
-    const each = (load: (file: SafetensorsFile, name: string) => void) => (): void => {
+    const each = (load: (file: SafetensorsFile, name: string) => Tensor) => (): void => {
       using file = SafetensorsFile.open(path);
-      for (const name of file.entries.keys()) tidy(() => load(file, name));
+      for (const name of file.entries.keys()) load(file, name)[Symbol.dispose]();
     };
     const ways: Record<string, () => void> = {
       "safetensors, mapped": each((file, name) => file.mapped(name)),
-      "safetensors, mapped and summed": each((file, name) => file.mapped(name).sum().item()),
+      "safetensors, mapped and summed": each((file, name) => tidy(() => file.mapped(name).sum())),
       "safetensors, read": each((file, name) => file.read(name)),
       "safetensors, read as bfloat16": each((file, name) => file.read(name, { dtype: "bfloat16" })),
     };
