@@ -1,6 +1,9 @@
 /** WAN: the model's parts, how they are loaded, and how videos are made. Nothing here knows about training. */
 export { applyAdapters, type ApplyAdaptersOptions } from "./apply_adapters.ts";
 export type { PlaceOptions } from "./component.ts";
+export type { DetectedAdapter } from "./detect/adapter.ts";
+export { type DetectedFile, detectFile, type FileKind } from "./detect/detect_file.ts";
+export type { DetectedPart } from "./detect/part.ts";
 export { type DenoiseOptions, Denoising, firstFrameMask, type VelocityModel } from "./denoise.ts";
 export { expertAt, type NoiseExpert } from "./boundary.ts";
 export {

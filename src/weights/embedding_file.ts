@@ -8,7 +8,7 @@
 
 import { basename, extname } from "node:path";
 import { WeightsError } from "../base/mod.ts";
-import { isFloating, type Tensor } from "../torch/mod.ts";
+import { isFloating, type Tensor, unscoped } from "../torch/mod.ts";
 import { shown } from "./header.ts";
 import { openWeights } from "./sharded.ts";
 import type { Weights } from "./weights.ts";
@@ -49,8 +49,10 @@ export function readEmbedding(path: string, options: { width?: number | undefine
     ? `its vectors have width ${width}, the text encoder has ${options.width} (it is for another model)`
     : undefined;
   if (fact !== undefined) throw refuse(path, fact);
-  using stored = weights.load(key);
-  const vectors = stored.reshape(shape.length === 1 ? [1, ...shape] : shape);
+  const vectors = unscoped(() => { // the file's owner frees them, not a formula that they were read in
+    using stored = weights.load(key);
+    return stored.reshape(shape.length === 1 ? [1, ...shape] : shape);
+  });
   const named = tokenOf(weights, key);
   return {
     vectors,

@@ -64,7 +64,22 @@ function availableMemory(): number {
   return Number(/MemAvailable:\s+(\d+) kB/.exec(Deno.readTextFileSync("/proc/meminfo"))?.[1] ?? 0) * 1024;
 }
 
+/** The readers of weight files against more than 100 000 broken ones. */
+async function fuzz(): Promise<void> {
+  const startedAt = performance.now();
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--no-check", "--quiet", "tests/weights/fuzz_test.ts"],
+    cwd: ROOT,
+    env: { WANTUNE_LARGE: "1" },
+    stdout: "null",
+    stderr: "inherit",
+  }).output();
+  report({ what: "152 000 broken weight files", value: `${((performance.now() - startedAt) / 1000).toFixed(1)} s` });
+  report({ what: "all of them refused or harmless", value: success ? "yes" : "NO", holds: success });
+}
+
 async function main(): Promise<void> {
+  await fuzz();
   const parent = Deno.env.get("WANTUNE_LARGE_DIR") ?? tmpdir();
   const free = freeBytes(parent) ?? 0;
   if (free < NEEDED_DISK) {

@@ -17,6 +17,7 @@ import { addNoise, trainingSigmas, velocityTarget } from "../../src/wan/flow.ts"
 import { createSolver } from "../../src/wan/solvers/mod.ts";
 import { loadTransformer } from "../../src/wan/transformer/mod.ts";
 import { loadVae, type TileSizes } from "../../src/wan/vae/mod.ts";
+import { readEmbedding } from "../../src/weights/mod.ts";
 import { readLoraFile } from "../../src/weights/mod.ts";
 import { compareCase, type Distance, openCase } from "./golden.ts";
 
@@ -174,7 +175,10 @@ export function runEmbeddingCase(dir: string): Outcome {
       vectors: z.number(),
       max_sequence_length: z.number(),
     }).parse(golden.json);
-    const vectors = golden.tensor("embedding_diffusers", token);
+    using named = readEmbedding(join(dir, golden.json.files.embedding_diffusers?.path ?? ""));
+    using bare = readEmbedding(join(dir, golden.json.files.embedding_params?.path ?? ""));
+    const { vectors } = named;
+    assert.ok(named.token === token && bare.vectors.equal(vectors), "both forms hold the same vectors");
     const plain = Tokenizer.fromFile(join(golden.checkpoint, "tokenizer"));
     const names = Array.from({ length: count }, (_, i) => i === 0 ? token : `${token}_${i}`);
     const firstId = plain.vocabSize;
