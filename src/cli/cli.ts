@@ -52,6 +52,16 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/inspect.ts"),
   },
   {
+    name: "convert",
+    describe: "LoRAs and models into the forms of other programs",
+    load: () => import("./commands/convert.ts"),
+  },
+  {
+    name: "merge",
+    describe: "work LoRAs into a model's weights",
+    load: () => import("./commands/merge.ts"),
+  },
+  {
     name: "doctor",
     describe: "tell what works here, what does not, and the cure",
     load: () => import("./commands/doctor.ts"),

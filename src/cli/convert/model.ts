@@ -1,0 +1,118 @@
+/** `wantune convert model`: a whole model in diffusers layout, or its parts as single files under official names. */
+import { basename, join } from "node:path";
+import { type Command, Option } from "@commander-js/extra-typings";
+import { ConfigError, formatBytes, formatDuration } from "../../base/mod.ts";
+import type { ModelSource } from "../../wan/mod.ts";
+import { LiveLine, Pace } from "../live_line.ts";
+import { printLine } from "../output.ts";
+
+/** What a model is saved in. */
+export const SAVED_DTYPES = ["float32", "bfloat16", "float16"] as const;
+
+/** Adds the command. */
+export function registerModel(convert: Command): void {
+  convert.command("model")
+    .description(
+      "Writes a model in diffusers layout, or under the official names as single files, as ComfyUI loads them: one for " +
+        "each part, in a folder. Tensors go through memory one at a time.",
+    )
+    .argument(
+      "<in>",
+      "model folder, in diffusers' or the official layout; or a transformer's file, with the options below",
+    )
+    .argument("<out>", "folder to write")
+    .addOption(
+      new Option("--to <layout>", "what becomes of it").choices(["diffusers", "original"] as const)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option("--dtype <name>", "number type (default: as it is); fp8_scaled for single files alone")
+        .choices([...SAVED_DTYPES, "fp8_scaled"] as const),
+    )
+    .option("--low <file>", "the low-noise transformer, where <in> is the high-noise one")
+    .option("--vae <file>", "the VAE, where <in> is a file")
+    .option("--text-encoder <file>", "the text encoder, where <in> is a file")
+    .option("--tokenizer <file>", "tokenizer.json or its folder, where <in> is a file")
+    .option("--force", "replace a folder that is there")
+    .option("--libtorch <folder>", "folder that holds libtorch.so")
+    .option("--json", "print one JSON object")
+    .action(convertModel);
+}
+
+interface ModelCommand {
+  readonly to: "diffusers" | "original";
+  readonly dtype?: typeof SAVED_DTYPES[number] | "fp8_scaled";
+  readonly low?: string;
+  readonly vae?: string;
+  readonly textEncoder?: string;
+  readonly tokenizer?: string;
+  readonly force?: true;
+  readonly libtorch?: string;
+  readonly json?: true;
+}
+
+async function convertModel(input: string, out: string, options: ModelCommand): Promise<void> {
+  const startedAt = performance.now();
+  const { describeModel, openModel, saveModel } = await import("../../wan/mod.ts");
+  const { checkFree, makeInPlace } = await import("./place.ts");
+  const { openLibtorch } = await import("../torch.ts");
+
+  const { to, dtype } = options;
+  if (to === "diffusers" && dtype === "fp8_scaled") {
+    throw new ConfigError("Cannot write fp8_scaled in diffusers layout: it has no place for the scales", {
+      cure: "choose bfloat16, or --to original",
+    });
+  }
+  checkFree(out, { force: options.force === true });
+  await openLibtorch({ libtorch: options.libtorch });
+  const model = openModel(whereOf(input, options));
+  const metadata = describeModel({ title: basename(out), architecture: model.variant.name });
+  using line = new LiveLine();
+  const pace = new Pace();
+  const onProgress = ({ bytes, totalBytes }: { bytes: number; totalBytes: number }): void => {
+    const text = pace.describe({ doneBytes: bytes, totalBytes, movedBytes: bytes });
+    line.show(`writing ${out}`, text, { finished: bytes === totalBytes });
+  };
+  const { saveParts } = await import("./parts.ts");
+  makeInPlace(out, (folder) => {
+    if (to === "original") saveParts(model, folder, { dtype, metadata, onProgress });
+    else if (dtype !== "fp8_scaled") saveModel(model, folder, { dtype, metadata, onProgress });
+  });
+  line.close();
+  tellModel(out, { model, startedAt, json: options.json === true });
+}
+
+/** One folder, or the files one by one. */
+function whereOf(input: string, options: ModelCommand): Parameters<typeof import("../../wan/mod.ts").openModel>[0] {
+  const { low, vae, textEncoder, tokenizer } = options;
+  const given = [vae, textEncoder, tokenizer].filter((file) => file !== undefined);
+  if (given.length === 0 && low === undefined) return input;
+  if (vae === undefined || textEncoder === undefined || tokenizer === undefined) {
+    throw new ConfigError(`Cannot put a model together from ${input}: parts are missing`, {
+      cure: "name all of --vae, --text-encoder and --tokenizer",
+    });
+  }
+  return { ...(low === undefined ? { transformer: input } : { high: input, low }), vae, textEncoder, tokenizer };
+}
+
+/** Says what was written. */
+export function tellModel(
+  out: string,
+  { model, startedAt, json }: { model: ModelSource; startedAt: number; json: boolean },
+): void {
+  const entries = Array.from(filesBelow(out));
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (json) return printLine(JSON.stringify({ path: out, variant: model.variant.name, bytes, seconds }));
+  printLine(
+    `saved ${out}: ${model.variant.title}, ${entries.length} files, ${formatBytes(bytes)}; ${formatDuration(seconds)}`,
+  );
+}
+
+function* filesBelow(folder: string): Generator<{ bytes: number }> {
+  for (const entry of Deno.readDirSync(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) yield* filesBelow(path);
+    else yield { bytes: Deno.statSync(path).size };
+  }
+}
