@@ -125,7 +125,7 @@ Deno.test("model run takes timesteps of any type, and refuses what does not fit 
     await refused(
       [...model, "--lora", pathOf(other, "lora_diffusers")],
       3,
-      /Cannot apply the LoRA .*trained on this model/,
+      /Cannot apply the adapter .*trained on this model/,
     );
     write(({ timestep: _, ...tensors }) => tensors);
     await refused(model, 3, /it has no tensor timestep, only .*hidden_states/);

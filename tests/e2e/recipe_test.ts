@@ -97,3 +97,33 @@ Deno.test("sample --prompts: one video a line, each with what it asks for, and s
     assertRefused(await run(["sample", "--model", MODEL]), 2, /no prompt was given\. Say what is to be seen/);
     assertRefused(await run(["sample", "--prompt", "x"]), 2, /no model was named/);
   }));
+
+Deno.test("sample --embedding: a learned token changes the video, and the recipe names its file", () =>
+  withWorkplace(async ({ folder, run }) => {
+    const dir = join(ownGoldenDir(), "cases", "embedding_token");
+    const { checkpoint } = openCase(dir);
+    for (const form of ["diffusers", "params"]) {
+      copyFileSync(join(dir, `embedding_${form}.safetensors`), join(folder, `<golden-style>${form}.safetensors`));
+    }
+    const make = async (name: string, ...args: string[]): Promise<Uint8Array> => {
+      const { code, stderr } = await run([
+        ...["sample", ...args, "--out", `${name}.gif`, "--save-tensors", `${name}.safetensors`],
+      ]);
+      assert.equal(code, 0, stderr);
+      return Deno.readFileSync(join(folder, `${name}.gif`));
+    };
+    const prompt = ["--model", checkpoint, "--prompt", "a dog, <golden-style>", ...SMALL];
+    const learned = ["--embedding", "<golden-style>diffusers.safetensors"];
+    const first = await make("first", ...prompt, ...learned);
+    assert.deepEqual(await make("again", "--from", "first.gif"), first);
+    const recipes = await Promise.all(["first", "plain"].map(async (name) => {
+      if (name === "plain") await make("plain", ...prompt);
+      return JSON.parse(await readComment(join(folder, `${name}.gif`)) ?? "");
+    }));
+    assert.equal(recipes[0].embeddings[0].path, learned[1]);
+    assert.equal(recipes[1].embeddings, undefined);
+    const [learnt, plain] = ["first", "plain"].map((name) => Deno.readFileSync(join(folder, `${name}.safetensors`)));
+    assert.notDeepEqual(learnt, plain);
+    const unnamed = ["--embedding", "<golden-style>params.safetensors"];
+    assertRefused(await run(["sample", ...prompt, ...unnamed]), 2, /no prompt has its token <golden-style>params\./);
+  }));

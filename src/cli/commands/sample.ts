@@ -24,6 +24,7 @@ export function register(program: Command): void {
     .option("--lora <file[:strength]>", "LoRA to apply, as often as needed", gather)
     .option("--high-lora <file[:strength]>", "LoRA for the high-noise expert alone", gather)
     .option("--low-lora <file[:strength]>", "LoRA for the low-noise expert alone", gather)
+    .option("--embedding <file>", "learned token: prompts name it by its token, else by the file's name", gather)
     .option("--device <name>", "auto, cpu, cuda or cuda:N (default: auto)", deviceName)
     .addOption(
       new Option("--dtype <name>", "number type of the transformer (default: auto)")
@@ -42,6 +43,7 @@ interface SampleCommand extends VideoWishes {
   readonly lora?: readonly string[];
   readonly highLora?: readonly string[];
   readonly lowLora?: readonly string[];
+  readonly embedding?: readonly string[];
   readonly device?: string;
   readonly dtype?: Recipe["dtype"];
   readonly libtorch?: string;
@@ -71,6 +73,7 @@ async function sample(options: SampleCommand): Promise<void> {
   }
   const ownLoras = chosenLoras(options);
   const loras = ownLoras.length === 0 ? before?.loras ?? [] : ownLoras;
+  const embeddings = options.embedding ?? before?.embeddings ?? [];
   const videos = wishedVideos({ ...before?.wishes, ...videoWishes(options) }, before);
   const models = openModel(path);
   if (models.variant.experts === 1 && loras.some(({ expert }) => expert !== undefined)) {
@@ -96,9 +99,9 @@ async function sample(options: SampleCommand): Promise<void> {
     for (const { path, tensorsPath } of orders) {
       for (const file of [path, tensorsPath]) if (file !== undefined) makeFolder(dirname(file));
     }
-    const recipe = recipeOf({ model: path, variant: models.variant.name, loras, device, dtype });
+    const recipe = recipeOf({ model: path, variant: models.variant.name, loras, embeddings, device, dtype });
     await makeVideos(models, {
-      ...{ orders, loras, device, dtype, check, emit: bus.emit },
+      ...{ orders, loras, embeddings, device, dtype, check, emit: bus.emit },
       onMade: async (order, made) => {
         await saveVideo(made, { ...order, comment: recipe(order), signal: signals.signal });
         renderer.close();
@@ -115,7 +118,7 @@ async function sample(options: SampleCommand): Promise<void> {
 /** What of the options each video takes; a prompt file takes the place of a recipe's prompt. */
 function videoWishes(options: SampleCommand): VideoWishes & { prompt?: string; prompts?: string } {
   const { model: _m, from: _f, lora: _l, highLora: _h, lowLora: _w, device: _d, dtype: _t, ...rest } = options;
-  const { libtorch: _lib, json: _j, ...wishes } = rest;
+  const { libtorch: _lib, json: _j, embedding: _e, ...wishes } = rest;
   return wishes.prompts === undefined ? wishes : { prompt: undefined, ...wishes } as typeof wishes;
 }
 

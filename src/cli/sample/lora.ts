@@ -1,9 +1,8 @@
 /** LoRA files named on the command line, and how they come onto a model. */
 import { existsSync } from "node:fs";
 import { ConfigError } from "../../base/mod.ts";
-import { LoraSet } from "../../nn/mod.ts";
-import type { Expert, WanTransformer } from "../../wan/mod.ts";
-import { type LoraComponent, readLoraFile, SafetensorsFile } from "../../weights/mod.ts";
+import { applyAdapters, type Expert, type Umt5Encoder, type WanTransformer } from "../../wan/mod.ts";
+import { type AdapterComponent, AdapterFile } from "../../weights/mod.ts";
 
 /** A LoRA file and how strongly it is applied. */
 export interface LoraChoice {
@@ -49,7 +48,8 @@ export function chosenLoras(
 }
 
 /**
- * Hangs LoRAs on a model, one beside the other; disposing of the result takes them off.
+ * Hangs LoRAs of every kind on a transformer, one beside the other; disposing of the result takes them off. Files for the text
+ * encoder alone are left out.
  * @throws {WeightsError} if a file is damaged, is for the other expert, or does not fit the model
  */
 export function applyLoras(
@@ -57,20 +57,26 @@ export function applyLoras(
   options: { choices: readonly LoraChoice[]; expert: Expert },
 ): DisposableStack {
   using stack = new DisposableStack();
+  const component = options.expert === "low" ? "transformer_2" : "transformer";
   for (const { path, strength, expert } of options.choices) {
     if (expert !== undefined && expert !== options.expert) continue;
-    using file = readLoraFile(path, { component: componentIn(path, options.expert) });
-    stack.use(LoraSet.load(model.linears, { modules: file.modules, name: path, strength }));
+    if (componentsOf(path).every((name) => name === "text_encoder")) continue;
+    stack.use(applyAdapters(model.everyLinear, { path, component, strength }));
   }
   return stack.move();
 }
 
-/**
- * Which of a file's adapters an expert takes. The low-noise expert takes those under its own name, and where there are
- * none all of them: diffusers saves a LoRA of either expert under `transformer.`.
- */
-function componentIn(path: string, expert: Expert): LoraComponent | undefined {
-  if (expert !== "low") return "transformer";
-  using file = SafetensorsFile.open(path);
-  return [...file.entries.keys()].some((key) => key.startsWith("transformer_2.")) ? "transformer_2" : undefined;
+/** The same for a text encoder, from the files that have something for it. */
+export function applyTextLoras(encoder: Umt5Encoder, choices: readonly LoraChoice[]): DisposableStack {
+  using stack = new DisposableStack();
+  for (const { path, strength } of choices) {
+    if (!componentsOf(path).includes("text_encoder")) continue;
+    stack.use(applyAdapters(encoder.linears, { path, component: "text_encoder", strength }));
+  }
+  return stack.move();
+}
+
+function componentsOf(path: string): readonly (AdapterComponent | undefined)[] {
+  using file = AdapterFile.open(path);
+  return file.components;
 }

@@ -11,7 +11,8 @@ import {
   padPrompt,
   TEXT_LENGTH,
 } from "../../wan/mod.ts";
-import { applyLoras, type LoraChoice } from "./lora.ts";
+import { learnTokens } from "./embeddings.ts";
+import { applyLoras, applyTextLoras, type LoraChoice } from "./lora.ts";
 import type { SampleSettings } from "./settings.ts";
 
 /** One video to make. */
@@ -30,6 +31,8 @@ export interface VideoOrder {
 export interface MakeOptions<Order extends VideoOrder> {
   readonly orders: readonly Order[];
   readonly loras: readonly LoraChoice[];
+  /** Files of learned tokens. */
+  readonly embeddings: readonly string[];
   readonly device: string;
   readonly dtype: "auto" | "float32" | "bfloat16";
   readonly emit: Emit;
@@ -51,7 +54,7 @@ export async function makeVideos<Order extends VideoOrder>(
   const device = resolveDevice(options.device);
   const dtype = resolveDtype(options.dtype, device);
   using owned = new DisposableStack();
-  const embeds = embedTexts(models, { orders, emit, device, dtype });
+  const embeds = embedTexts(models, { ...options, device, dtype });
   for (const rows of embeds.values()) owned.use(rows);
   check();
 
@@ -106,17 +109,31 @@ function textKey(text: string, { textLength = TEXT_LENGTH }: Pick<SampleSettings
 /** Every text that is needed, as [1, S, D]; the encoder is gone afterwards. */
 function embedTexts(
   models: ModelSource,
-  options: { orders: readonly VideoOrder[]; emit: Emit; device: Device; dtype: DType },
+  options: {
+    orders: readonly VideoOrder[];
+    loras: readonly LoraChoice[];
+    embeddings: readonly string[];
+    emit: Emit;
+    device: Device;
+    dtype: DType;
+  },
 ): Map<string, Tensor> {
   const { orders, emit, device, dtype } = options;
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "text encoder" });
-  const tokenizer = models.loadTokenizer();
   using encoder = models.loadTextEncoder({ device });
+  using _loras = applyTextLoras(encoder, options.loras);
+  using learned = learnTokens(models.loadTokenizer(), {
+    paths: options.embeddings,
+    width: encoder.config.width,
+    prompts: orders.flatMap(({ prompt, settings }) => [prompt, settings.negativePrompt]),
+  });
+  const { tokenizer, extraEmbeddings } = learned;
   emit({ type: "stage", stage: "loading", done: 1, total: 1 });
   const encode = (text: string, maxLength: number): Tensor =>
     noGrad(() =>
       tidy(() => {
-        const rows = encodePrompt(text, { tokenizer, encoder, maxLength }).float();
+        const extra = extraEmbeddings === undefined ? {} : { extraEmbeddings };
+        const rows = encodePrompt(learned.expand(text), { tokenizer, encoder, maxLength, ...extra }).float();
         return padPrompt(rows, maxLength).unsqueeze(0).to({ device, dtype });
       })
     );

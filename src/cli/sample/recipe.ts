@@ -33,6 +33,7 @@ const recipeSchema = z.looseObject({
   device: z.string(),
   model: fileSchema.extend({ variant: z.string() }),
   loras: z.array(loraSchema).optional(),
+  embeddings: z.array(fileSchema).optional(),
   image: fileSchema.optional(),
   lastImage: fileSchema.optional(),
   initialLatents: fileSchema.optional(),

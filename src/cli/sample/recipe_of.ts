@@ -10,6 +10,7 @@ export interface SharedRecipe {
   readonly model: string;
   readonly variant: string;
   readonly loras: readonly LoraChoice[];
+  readonly embeddings: readonly string[];
   readonly device: string;
   readonly dtype: Recipe["dtype"];
 }
@@ -25,10 +26,12 @@ export function recipeOf(shared: SharedRecipe): (order: Order) => string {
   };
   const model = { ...file(shared.model), variant };
   const loras = shared.loras.map(({ path, strength, expert }) => ({ ...file(path), strength, expert }));
+  const embeddings = shared.embeddings.map(file);
   return ({ prompt, settings, codec, sources: { image, lastImage, initialLatents } }) =>
     recipeText({
       ...{ wantune: VERSION, prompt, ...settings, codec, device, dtype, model },
       loras: loras.length === 0 ? undefined : loras,
+      embeddings: embeddings.length === 0 ? undefined : embeddings,
       image: image === undefined ? undefined : file(image),
       lastImage: lastImage === undefined ? undefined : file(lastImage),
       initialLatents: initialLatents === undefined ? undefined : file(initialLatents),

@@ -10,6 +10,7 @@ export interface Repeated {
   readonly wishes: VideoWishes & { readonly prompt: string };
   readonly model: string;
   readonly loras: readonly LoraChoice[];
+  readonly embeddings: readonly string[];
   readonly device: string;
   readonly dtype: Recipe["dtype"];
   /** Of the video's name. */
@@ -22,6 +23,7 @@ interface Replaced extends VideoWishes {
   readonly lora?: readonly string[];
   readonly highLora?: readonly string[];
   readonly lowLora?: readonly string[];
+  readonly embedding?: readonly string[];
 }
 
 /**
@@ -30,11 +32,12 @@ interface Replaced extends VideoWishes {
  */
 export async function repeated(video: string, options: Replaced): Promise<Repeated> {
   const recipe = await readRecipe(video);
-  const { model, loras = [], image, lastImage, initialLatents, device, dtype } = recipe;
+  const { model, loras = [], embeddings = [], image, lastImage, initialLatents, device, dtype } = recipe;
   const isNew = [options.lora, options.highLora, options.lowLora].some((files) => files !== undefined);
   const files = [
     { file: model, flag: "--model", isReplaced: options.model !== undefined },
     ...loras.map((file) => ({ file, flag: "--lora", isReplaced: isNew })),
+    ...embeddings.map((file) => ({ file, flag: "--embedding", isReplaced: options.embedding !== undefined })),
     { file: image, flag: "--image", isReplaced: options.image !== undefined },
     { file: lastImage, flag: "--last-image", isReplaced: options.lastImage !== undefined },
     { file: initialLatents, flag: "--initial-latents", isReplaced: options.initialLatents !== undefined },
@@ -46,7 +49,7 @@ export async function repeated(video: string, options: Replaced): Promise<Repeat
   const wishes = wishesOf(recipe);
   const isSameForm = options.out === undefined || videoForm(options.out) === videoForm(video);
   return {
-    ...{ model: model.path, loras, device, dtype, ending },
+    ...{ model: model.path, loras, device, dtype, ending, embeddings: embeddings.map(({ path }) => path) },
     wishes: isSameForm ? wishes : { ...wishes, codec: undefined },
   };
 }
