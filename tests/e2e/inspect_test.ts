@@ -13,14 +13,18 @@ Deno.test("inspect: what a model folder's files are, with tensors, types and val
     const { code, stdout, stderr } = await run(["inspect", join(MODEL, "transformer"), "--json"]);
     assert.equal(code, 0, stderr);
     const found = JSON.parse(stdout);
-    assert.equal(found.what, "a WAN transformer under diffusers' names");
+    assert.equal(found.kind, "transformer");
+    assert.match(found.what, /^the transformer of WAN 2\.2 TI2V-5B in another size .* under diffusers' names: /);
     assert.equal(found.numTensors, found.tensors.length);
     assert.deepEqual(found.dtypes, { float16: found.numTensors });
     assert.deepEqual(found.suspicious, {});
     assert.ok(found.tensors.every(({ rms, largest }: Record<string, number>) => (rms ?? 0) <= (largest ?? -1)));
     const plain = await run(["inspect", join(MODEL, "transformer"), "--limit", "2"]);
-    assert.match(plain.stdout, /^ {4}blocks\.\{0\.\.4\}\.attn1\.norm_k\.weight \[192\] float16 \(5 tensors\)$/m);
-    assert.match(plain.stdout, /^ {4}and \d+ more$/m);
+    assert.match(
+      plain.stdout,
+      /^ {2}tensors {3}blocks\.\{0\.\.4\}\.attn1\.norm_k\.weight \[192\] float16 \(5 tensors\)$/m,
+    );
+    assert.match(plain.stdout, /^ {12}and \d+ more$/m);
     assert.match(plain.stdout, /^ {2}values {4}nothing suspicious$/m);
   }));
 
@@ -28,10 +32,18 @@ Deno.test("inspect: LoRAs of every naming, and values that cannot be right", () 
   withWorkplace(async ({ folder, run }) => {
     const loras = join(ownGoldenDir(), "cases", "lora_ti2v");
     const { stdout } = await run(["inspect", loras, "--no-values"]);
-    for (const name of ["comfy_ab_alpha", "musubi"]) {
-      assert.match(stdout, new RegExp(`${name}\\.safetensors\n {2}what {6}LoRA of 30 modules for a WAN transformer\n`));
+    for (
+      const [file, program] of [
+        ["comfy_ab_alpha", "ComfyUI"],
+        ["musubi", "musubi-tuner and kohya"],
+        ["pytorch_lora_weights", "diffusers"],
+      ]
+    ) {
+      assert.match(
+        stdout,
+        new RegExp(`${file}\\.safetensors\n {2}what {6}an adapter named as by ${program}: 30 LoRA modules`),
+      );
     }
-    assert.match(stdout, /pytorch_lora_weights\.safetensors\n {2}what {6}LoRA of 30 modules for transformer\n/);
     assert.doesNotMatch(stdout, /nothing suspicious/);
 
     using good = ones([3, 4]), empty = zeros([2]), bad = tensor([1, NaN, Infinity]), huge = tensor([1e6, 1]);
@@ -39,7 +51,7 @@ Deno.test("inspect: LoRAs of every naming, and values that cannot be right", () 
       metadata: { title: "odd\u001b[31m" },
     });
     const odd = await run(["inspect", "odd.safetensors"]);
-    assert.match(odd.stdout, /^ {2}what {6}nothing that wantune knows/m);
+    assert.match(odd.stdout, /^ {2}what {6}no file that wantune knows/m);
     assert.match(odd.stdout, /^ {2}metadata {2}title: odd\\u001b\[31m$/m);
     assert.match(odd.stdout, /^ {2}not finite\s*bad$/m);
     assert.match(odd.stdout, /^ {2}all zero {2}empty$/m);

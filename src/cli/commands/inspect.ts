@@ -49,8 +49,7 @@ async function inspect(path: string, options: InspectCommand): Promise<void> {
 const LONGEST = 100;
 
 function linesOf(found: Inspection, limit: number): string[] {
-  const { path, what, numTensors, bytes, dtypes, groups, metadata, suspicious } = found;
-  const types = Object.entries(dtypes).map(([dtype, count]) => `${count} ${dtype}`).join(", ");
+  const { path, what, groups, metadata, suspicious, problems } = found;
   const shown = groups.slice(0, limit).map(({ names, count }) => count === 1 ? names : `${names} (${count} tensors)`);
   const left = groups.slice(limit).reduce((sum, { count }) => sum + count, 0);
   const short = (text: string): string =>
@@ -58,8 +57,10 @@ function linesOf(found: Inspection, limit: number): string[] {
   const lines = [
     path,
     `  what      ${what}`,
-    `  tensors   ${numTensors}, ${(bytes / 1e6).toFixed(1)} MB: ${types}`,
-    ...[...shown, ...(left > 0 ? [`and ${left} more`] : [])].map((line) => `    ${line}`),
+    ...problems.map((problem) => `  problem   ${problem}`),
+    ...[...shown, ...(left > 0 ? [`and ${left} more`] : [])].map((line, i) =>
+      `  ${i === 0 ? "tensors" : "       "}   ${line}`
+    ),
     ...Object.entries(metadata).map(([key, value], i) =>
       `  ${i === 0 ? "metadata" : "        "}  ${key}: ${short(value)}`
     ),

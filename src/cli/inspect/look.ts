@@ -1,16 +1,7 @@
 /** Everything there is to say about a weight file. */
-import { groupNames, listNames, WeightsError } from "../../base/mod.ts";
-import {
-  AdapterFile,
-  bytesOf,
-  fp8Facts,
-  fp8Text,
-  identifyParts,
-  openWeights,
-  PART_TITLES,
-  readEmbedding,
-  type Weights,
-} from "../../weights/mod.ts";
+import { groupNames } from "../../base/mod.ts";
+import { detectFile } from "../../wan/mod.ts";
+import { openWeights } from "../../weights/mod.ts";
 import { type Suspicion, suspicionOf, type Values, valuesOf } from "./values.ts";
 
 /** A tensor of a file. */
@@ -24,8 +15,11 @@ export interface InspectedTensor extends Partial<Values> {
 /** A file, looked at. */
 export interface Inspection {
   readonly path: string;
-  /** What it is, in words. */
+  /** What it is, in one word and in a few. */
+  readonly kind: string;
   readonly what: string;
+  /** Why it cannot be used as it is. */
+  readonly problems: readonly string[];
   readonly numTensors: number;
   readonly bytes: number;
   /** Tensors by number type. */
@@ -48,6 +42,7 @@ export interface LookOptions {
 
 /** Looks at a file, tensor by tensor. @throws {WeightsError} if it is absent or damaged */
 export function inspectFile(path: string, { values, check }: LookOptions): Inspection {
+  const { kind, sentence, problems, bytes } = detectFile(path);
   using weights = openWeights(path);
   const keys = weights.keys();
   const tensors = keys.map((name): InspectedTensor => {
@@ -66,9 +61,11 @@ export function inspectFile(path: string, { values, check }: LookOptions): Inspe
   const noted = tensors.map(({ name, shape, dtype }) => ({ name, note: ` [${shape.join(", ")}] ${dtype}` }));
   return {
     path,
-    what: whatIs(weights, path),
+    kind,
+    what: sentence.slice(`${path} is `.length),
+    problems,
     numTensors: keys.length,
-    bytes: keys.reduce((sum, key) => sum + bytesOf({ dtype: weights.dtypeOf(key), shape: weights.shapeOf(key) }), 0),
+    bytes,
     dtypes,
     metadata: Object.fromEntries(weights.metadata),
     groups: groupNames(noted).map(({ text, count }) => ({ names: text, count })),
@@ -77,48 +74,4 @@ export function inspectFile(path: string, { values, check }: LookOptions): Inspe
       ? { suspicious: Object.fromEntries([...suspicious].map(([k, v]) => [k, v.map(({ name }) => name)])) }
       : {}),
   };
-}
-
-/** What a file is, from its names. A LoRA in official names has those of a transformer too, so that comes first. */
-function whatIs(weights: Weights, path: string): string {
-  const adapter = adapterText(path);
-  if (adapter.text !== undefined) return adapter.text;
-  const parts = identifyParts(weights.keys());
-  if (parts.length === 0) return embedding(path) ?? `nothing that wantune knows: ${adapter.reason}`;
-  return parts.map(({ part, naming, prefix, surplus }) => {
-    const names = `${naming === "original" ? "official" : "diffusers'"} names`;
-    const before = prefix === "" ? "" : ` behind "${prefix}"`;
-    const others = surplus.length === 0 ? "" : `, and ${listNames(surplus, { limit: 3 })} that it does not have`;
-    return `${PART_TITLES[part]} under ${names}${before}${others}`;
-  }).join("; ") + fp8(weights);
-}
-
-/** What adapters a file holds, or why it is no file of adapters. */
-function adapterText(path: string): { text?: string; reason?: string } {
-  try {
-    using file = AdapterFile.open(path);
-    const models = file.components.map((component) => {
-      const kinds = [...file.kinds(component)].map(([kind, count]) => `${kind} of ${count} modules`).join(", ");
-      return `${kinds} for ${component ?? "a WAN transformer"}`;
-    });
-    return { text: models.join("; ") };
-  } catch (error) {
-    if (!(error instanceof WeightsError)) throw error;
-    return { reason: error.message.replace(/^Cannot read the LoRA "[^"]*": /, "") };
-  }
-}
-
-function fp8(weights: Weights): string {
-  const text = fp8Text(fp8Facts(weights));
-  return text === undefined ? "" : `, ${text}`;
-}
-
-/** Undefined if it is none. */
-function embedding(path: string): string | undefined {
-  try {
-    using file = readEmbedding(path);
-    return `a learned token of ${file.vectors.size(0)} vectors`;
-  } catch {
-    return undefined;
-  }
 }
