@@ -1,31 +1,42 @@
 /**
- * AdamW by libtorch's fused operator: one call updates every tensor. Source: torch.optim.AdamW (fused), arXiv:1711.05101.
+ * AdamW, and Adam, by libtorch's fused operators: one call updates every tensor.
+ * Source: torch.optim.AdamW and Adam (fused), arXiv:1711.05101; amsgrad: Reddi et al. 2018, arXiv:1904.09237.
  */
 import { ops, type Tensor, unscoped, zeros, zerosLike } from "../torch/mod.ts";
+import type { Optimizer } from "./optimizer.ts";
 
 /** AdamW's settings, but for the learning rate, which comes with each step. */
 export interface AdamWOptions {
   readonly betas: readonly [number, number];
   readonly eps: number;
-  /** Decoupled: the tensor shrinks by learning rate × weight decay at each step. */
   readonly weightDecay: number;
+  /**
+   * `decoupled`, the default, is AdamW: the tensor shrinks by learning rate × weight decay at each step. `gradient` is
+   * Adam: weight decay × tensor is added to the gradient.
+   */
+  readonly decay?: "decoupled" | "gradient";
+  /** Divides by the root of the largest second moment so far. */
+  readonly amsgrad?: boolean;
 }
 
 /** Updates tensors in place; owns its moments. */
-export class AdamW implements Disposable {
+export class AdamW implements Optimizer {
   readonly #params: readonly Tensor[];
   readonly #options: AdamWOptions;
   readonly #expAvgs: Tensor[];
   readonly #expAvgSqs: Tensor[];
+  /** The largest second moments; empty without amsgrad. */
+  readonly #maxExpAvgSqs: Tensor[];
   /** Steps taken, one float32 scalar a tensor: the operator wants it so. */
   readonly #steps: Tensor[];
 
   constructor(params: readonly Tensor[], options: AdamWOptions) {
     this.#params = params;
     this.#options = options;
-    [this.#expAvgs, this.#expAvgSqs, this.#steps] = unscoped(() => [
+    [this.#expAvgs, this.#expAvgSqs, this.#maxExpAvgSqs, this.#steps] = unscoped(() => [
       params.map(zerosLike),
       params.map(zerosLike),
+      options.amsgrad ? params.map(zerosLike) : [],
       params.map((param) => zeros([], { device: param.device })),
     ]);
   }
@@ -35,20 +46,21 @@ export class AdamW implements Disposable {
     const handles = (tensors: readonly Tensor[]): Tensor["handle"][] => tensors.map((tensor) => tensor.handle);
     const steps = handles(this.#steps);
     ops._foreach_add_Scalar_(steps, 1);
-    const { betas: [beta1, beta2], eps, weightDecay } = this.#options;
-    ops._fused_adamw_(
+    const { betas: [beta1, beta2], eps, weightDecay, decay = "decoupled", amsgrad = false } = this.#options;
+    const update = decay === "decoupled" ? ops._fused_adamw_ : ops._fused_adam_;
+    update(
       handles(this.#params),
       handles(gradients),
       handles(this.#expAvgs),
       handles(this.#expAvgSqs),
-      [],
+      handles(this.#maxExpAvgSqs),
       steps,
       learningRate,
       beta1,
       beta2,
       weightDecay,
       eps,
-      false,
+      amsgrad,
       false,
     );
   }
@@ -59,6 +71,8 @@ export class AdamW implements Disposable {
     this.#params.forEach((_, i) => {
       state.set(`exp_avg.${i}`, this.#expAvgs[i] as Tensor);
       state.set(`exp_avg_sq.${i}`, this.#expAvgSqs[i] as Tensor);
+      const largest = this.#maxExpAvgSqs[i];
+      if (largest !== undefined) state.set(`max_exp_avg_sq.${i}`, largest);
       state.set(`step.${i}`, this.#steps[i] as Tensor);
     });
     return state;

@@ -382,6 +382,14 @@ export class Tensor implements Disposable {
   addcmul_(a: Tensor, b: Tensor, value?: number): void {
     ops.addcmul_(this.handle, a.handle, b.handle, value);
   }
+  /** this += value · a / b */
+  addcdiv_(a: Tensor, b: Tensor, value?: number): void {
+    ops.addcdiv_(this.handle, a.handle, b.handle, value);
+  }
+  /** this += weight · (end − this) */
+  lerp_(end: Tensor, weight: number): void {
+    ops.lerp_Scalar_(this.handle, end.handle, weight);
+  }
   clamp_(min?: number, max?: number): void {
     ops.clamp_(this.handle, min, max);
   }

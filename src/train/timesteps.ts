@@ -1,7 +1,7 @@
 /** Which noise level each sample of a step is trained at. Float64 on the host; no state between draws. */
 import { random, seedFor } from "../base/mod.ts";
 import type { TimestepsConfig } from "../config/mod.ts";
-import { shiftSigma } from "../wan/mod.ts";
+import { shiftSigma, timestepFrom } from "../wan/mod.ts";
 
 /** Names one draw: the run's seed, the micro-step counted over the whole run, and the sample's place in the batch. */
 export interface Draw {
@@ -21,7 +21,7 @@ export interface Draw {
 export function drawSigma(law: TimestepsConfig, draw: Draw): number {
   const numbers = random(seedFor(draw.seed, "timestep", draw.microStep, draw.index));
   const u = law.law === "uniform"
-    ? numbers.next()
-    : 1 / (1 + Math.exp(-(law.logitMean + law.logitStd * numbers.normal())));
+    ? timestepFrom(numbers.next(), { kind: "none" })
+    : timestepFrom(numbers.normal(), { kind: "logit-normal", mean: law.logitMean, std: law.logitStd });
   return shiftSigma(u, law.shift);
 }

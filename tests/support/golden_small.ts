@@ -1,9 +1,8 @@
-/** Runners of the small golden cases: random numbers, learning rates, optimizers. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+/** Runners of the small golden cases: random numbers, learning rates, noise levels. */
 import { z } from "zod";
-import { AdamW, learningRateAt, type ScheduleKind } from "../../src/optim/mod.ts";
-import { Generator, rand, randint, randn, randperm, stack, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
+import { learningRateAt, type ScheduleKind } from "../../src/optim/mod.ts";
+import { Generator, rand, randint, randn, randperm, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
+import { lossWeight, type TimestepDensity, timestepFrom } from "../../src/wan/timestep_density.ts";
 import { compareCase, openCase } from "./golden.ts";
 
 /** Kind `rng`: six draws from one generator, for each seed. */
@@ -56,43 +55,31 @@ export function runLrScheduleCase(dir: string): void {
   });
 }
 
-const OptimizerSchema = z.looseObject({
-  produced_by: z.looseObject({ entry_point: z.string() }),
-  parameters: z.array(z.string()),
-  hyperparameters: z.looseObject({ amsgrad: z.boolean().optional() }),
-});
+const LogitNormal = z.object({ logit_mean: z.number(), logit_std: z.number() });
+const Mode = z.object({ mode_scale: z.number() });
+const Density = z.union([
+  LogitNormal.transform(({ logit_mean: mean, logit_std: std }) => ({ kind: "logit-normal" as const, mean, std })),
+  Mode.transform(({ mode_scale: scale }) => ({ kind: "mode" as const, scale })),
+  z.strictObject({}).transform(() => ({ kind: "none" as const })),
+]);
+const TimestepSchema = z.looseObject({ settings: z.record(z.string(), Density) });
 
-/** Why an optimizer's case cannot be run, if so. */
-export function cannotOptimize(dir: string): string | undefined {
-  const { produced_by, hyperparameters } = OptimizerSchema.parse(
-    JSON.parse(readFileSync(join(dir, "case.json"), "utf8")),
-  );
-  if (produced_by.entry_point !== "torch.optim.AdamW") return `there is no ${produced_by.entry_point} yet`;
-  return hyperparameters.amsgrad ? "AdamW has no amsgrad" : undefined;
-}
-
-const AdamWSchema = z.looseObject({
-  lr: z.number(),
-  betas: z.tuple([z.number(), z.number()]),
-  eps: z.number(),
-  weight_decay: z.number(),
-});
-
-/** Kind `optimizer`: parameters after each of the steps, whose gradients are given. */
-export function runOptimizerCase(dir: string): void {
+/** Kind `timestep_sampling`: points in time from raw draws, by law; loss weights at given sigmas. */
+export function runTimestepSamplingCase(dir: string): void {
   tidy(() => {
     const golden = openCase(dir);
-    const { parameters, hyperparameters } = OptimizerSchema.parse(golden.json);
-    const { lr, betas, eps, weight_decay } = AdamWSchema.parse(hyperparameters);
-    const params = parameters.map((name) => golden.tensor("data", `init/${name}`));
-    const gradients = parameters.map((name) => golden.tensor("data", `grads/${name}`).unbind());
-    using optimizer = new AdamW(params, { betas, eps, weightDecay: weight_decay });
-    const after: Tensor[][] = params.map(() => []);
-    for (let step = 0; step < (gradients[0]?.length ?? 0); step++) {
-      optimizer.step(gradients.map((steps) => steps[step] as Tensor), lr);
-      params.forEach((param, i) => after[i]?.push(param.clone()));
+    const { settings } = TimestepSchema.parse(golden.json);
+    const outputs: Record<string, Tensor> = {};
+    for (const [id, density] of Object.entries<TimestepDensity>(settings)) {
+      // Normal draws are stored with the law's mean and deviation; ours start from the standard normal.
+      const [mean, std] = density.kind === "logit-normal" ? [density.mean, density.std] : [0, 1];
+      const draws = golden.tensor("outputs", `${id}/raw`).toNumbers().map((raw) => (raw - mean) / std);
+      outputs[`${id}/u`] = tensor(draws.map((raw) => timestepFrom(raw, density)));
     }
-    const data = parameters.map((name, i) => [`params/${name}`, stack(after[i] ?? [])]);
-    compareCase(dir, { data: Object.fromEntries(data) });
+    const sigmas = golden.tensor("outputs", "weight/sigmas").toNumbers();
+    for (const weighting of ["none", "sigma_sqrt", "cosmap"] as const) {
+      outputs[`weight/${weighting}`] = tensor(sigmas.map((sigma) => lossWeight(sigma, weighting)));
+    }
+    compareCase(dir, { outputs });
   });
 }

@@ -158,6 +158,7 @@ export const SCHEMAS: readonly string[] = [
   "aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor",
   "aten::dropout(Tensor input, float p, bool train) -> Tensor",
   "aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()",
+  "aten::_fused_adam_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()",
   "aten::_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()",
   "aten::_foreach_add_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()",
   "aten::_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()",
@@ -1399,11 +1400,31 @@ export function _fused_adamw_(self: readonly Handle[], grads: readonly Handle[],
   callVoid(153, 15);
 }
 
+/** `aten::_fused_adam_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
+export function _fused_adam_(self: readonly Handle[], grads: readonly Handle[], expAvgs: readonly Handle[], expAvgSqs: readonly Handle[], maxExpAvgSqs: readonly Handle[], stateSteps: readonly Handle[], lr: number, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, gradScale?: Handle, foundInf?: Handle): void {
+  let at = putTensors(0, self);
+  at = putTensors(at, grads);
+  at = putTensors(at, expAvgs);
+  at = putTensors(at, expAvgSqs);
+  at = putTensors(at, maxExpAvgSqs);
+  at = putTensors(at, stateSteps);
+  at = putFloat(at, lr);
+  at = putFloat(at, beta1);
+  at = putFloat(at, beta2);
+  at = putFloat(at, weightDecay);
+  at = putFloat(at, eps);
+  at = putBool(at, amsgrad);
+  at = putBool(at, maximize);
+  at = putTensor(at, gradScale);
+  putTensor(at, foundInf);
+  callVoid(154, 15);
+}
+
 /** `aten::_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_add_Scalar_(self: readonly Handle[], scalar: number): void {
   const at = putTensors(0, self);
   putScalar(at, scalar);
-  callVoid(154, 2);
+  callVoid(155, 2);
 }
 
 /** `aten::_foreach_add_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()` */
@@ -1411,27 +1432,27 @@ export function _foreach_add_List_(self: readonly Handle[], other: readonly Hand
   let at = putTensors(0, self);
   at = putTensors(at, other);
   putScalar(at, alpha);
-  callVoid(155, 3);
+  callVoid(156, 3);
 }
 
 /** `aten::_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_mul_Scalar_(self: readonly Handle[], scalar: number): void {
   const at = putTensors(0, self);
   putScalar(at, scalar);
-  callVoid(156, 2);
+  callVoid(157, 2);
 }
 
 /** `aten::_foreach_mul_.Tensor(Tensor(a!)[] self, Tensor other) -> ()` */
 export function _foreach_mul_Tensor_(self: readonly Handle[], other: Handle): void {
   const at = putTensors(0, self);
   putTensor(at, other);
-  callVoid(157, 2);
+  callVoid(158, 2);
 }
 
 /** `aten::_foreach_zero_(Tensor(a!)[] self) -> ()` */
 export function _foreach_zero_(self: readonly Handle[]): void {
   putTensors(0, self);
-  callVoid(158, 1);
+  callVoid(159, 1);
 }
 
 /** `aten::_foreach_lerp_.Scalar(Tensor(a!)[] self, Tensor[] tensors1, Scalar weight) -> ()` */
@@ -1439,7 +1460,7 @@ export function _foreach_lerp_Scalar_(self: readonly Handle[], tensors1: readonl
   let at = putTensors(0, self);
   at = putTensors(at, tensors1);
   putScalar(at, weight);
-  callVoid(159, 3);
+  callVoid(160, 3);
 }
 
 /** `aten::_foreach_copy_(Tensor(a!)[] self, Tensor[] src, bool non_blocking=False) -> ()` */
@@ -1447,7 +1468,7 @@ export function _foreach_copy_(self: readonly Handle[], src: readonly Handle[], 
   let at = putTensors(0, self);
   at = putTensors(at, src);
   putBool(at, nonBlocking);
-  callVoid(160, 3);
+  callVoid(161, 3);
 }
 
 /** `aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]` */
@@ -1455,5 +1476,5 @@ export function _foreach_norm_Scalar(self: readonly Handle[], ord?: number, dtyp
   let at = putTensors(0, self);
   at = putScalar(at, ord);
   putInt(at, dtype);
-  return callMany(161, 3);
+  return callMany(162, 3);
 }

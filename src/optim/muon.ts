@@ -1,0 +1,72 @@
+/**
+ * Muon: momentum of a matrix, made nearly orthogonal. For matrices only; biases and the like want another optimizer.
+ * Source: torch.optim.Muon; Keller Jordan, "Muon: An optimizer for hidden layers in neural networks".
+ */
+import { ShapeError } from "../base/mod.ts";
+import { ops, Tensor, zerosLike } from "../torch/mod.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { RuleOptimizer } from "./rule.ts";
+
+/** Settings of `muon`. */
+export interface MuonOptions {
+  /** Decoupled: the tensor shrinks by learning rate × weight decay at each step. */
+  readonly weightDecay: number;
+  /** Share of the running average of gradients that stays at each step. */
+  readonly momentum: number;
+  /** Mixes the gradient into the average once more. */
+  readonly nesterov: boolean;
+  /** a, b, c of x → a·x + b·x³ + c·x⁵, which drives singular values towards one. */
+  readonly coefficients: readonly [number, number, number];
+  readonly iterations: number;
+  /** Smallest norm to divide by. */
+  readonly eps: number;
+}
+
+/** An optimizer by Muon. @throws {ShapeError} if a tensor is no matrix */
+export function muon(params: readonly Tensor[], options: MuonOptions): Optimizer {
+  const { weightDecay, momentum, nesterov } = options;
+  for (const { shape } of params) {
+    if (shape.length !== 2) {
+      throw new ShapeError(`Muon cannot update a tensor of shape [${shape.join(", ")}]: it takes matrices only.`);
+    }
+  }
+  return new RuleOptimizer<{ readonly momentum_buffer: Tensor }>(params, {
+    slots: (param) => ({ momentum_buffer: zerosLike(param) }),
+    at: (_, learningRate) => ({ param, gradient, slots: { momentum_buffer: buffer } }) => {
+      buffer.lerp_(gradient, 1 - momentum);
+      const direction = nesterov ? gradient.mul(1 - momentum).add(buffer, momentum) : buffer;
+      param.mul_(1 - learningRate * weightDecay);
+      // A tall matrix gets larger steps, so that its outputs move as far as those of a wide one.
+      const ratio = Math.sqrt(Math.max(1, param.size(0) / param.size(1)));
+      param.sub_(orthogonalize(direction, options), learningRate * ratio);
+    },
+  });
+}
+
+/**
+ * Newton–Schulz: the nearest matrix with orthogonal rows or columns, roughly (singular values within 0.7 … 1.2).
+ * Runs in bfloat16.
+ * @param x [R, C]
+ * @returns [R, C] bfloat16
+ */
+export function orthogonalize(
+  x: Tensor,
+  options: Pick<MuonOptions, "coefficients" | "iterations" | "eps">,
+): Tensor {
+  const { coefficients: [a, b, c], iterations, eps } = options;
+  const tall = x.size(0) > x.size(1);
+  const half = x.to({ dtype: "bfloat16" });
+  const wide = tall ? half.t() : half; // the smaller of the two Gram matrices
+  let now = wide.div(wide.norm().clamp(eps));
+  for (let i = 0; i < iterations; i++) {
+    const gram = now.matmul(now.t());
+    const mixed = addProduct(gram, { a: gram, b: gram, beta: b, alpha: c });
+    now = addProduct(now, { a: mixed, b: now, beta: a, alpha: 1 });
+  }
+  return tall ? now.t() : now;
+}
+
+/** beta · x + alpha · a·b, rounded once. */
+function addProduct(x: Tensor, options: { a: Tensor; b: Tensor; beta: number; alpha: number }): Tensor {
+  return new Tensor(ops.addmm(x.handle, options.a.handle, options.b.handle, options.beta, options.alpha));
+}
