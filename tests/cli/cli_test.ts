@@ -19,7 +19,9 @@ Deno.test("--help lists the commands, quickly and without loading what they need
   const { code, stdout } = await wantune(["--help"]);
   const seconds = (performance.now() - begun) / 1000;
   assert.equal(code, 0);
-  for (const name of ["setup", "doctor", "runs"]) assert.match(stdout, new RegExp(`^  ${name} `, "m"));
+  for (const name of ["setup", "doctor", "runs", "sample", "inspect", "convert", "merge"]) {
+    assert.match(stdout, new RegExp(`^  ${name} `, "m"));
+  }
   assert.ok(seconds < 3, `${seconds} s`); // measured 0.07 s; the limit leaves room for a busy machine
   assert.equal((await wantune([])).stdout, stdout);
   assert.match((await wantune(["--version"])).stdout, /^\d+\.\d+\.\d+\n$/);
@@ -27,6 +29,10 @@ Deno.test("--help lists the commands, quickly and without loading what they need
 
 Deno.test("wrong use is one line on standard error and exit code 2, with a guess at what was meant", async () => {
   await wrong(["dctor"], /^wantune: unknown command 'dctor' \(Did you mean doctor\?\)\n$/);
+  await wrong(["inspct"], /\(Did you mean inspect\?\)\n$/);
+  await wrong(["sample", "--lastimage", "x"], /\(Did you mean --last-image\?\)\n$/);
+  await wrong(["convert", "lor"], /^wantune: unknown command 'lor' \(Did you mean lora\?\)\n$/);
+  await wrong(["merge", "--model", "m", "--out", "o"], /required option '--lora <file\[:strength\]>' not specified/);
   await wrong(["runs", "list", "--jsn"], /^wantune: unknown option '--jsn' \(Did you mean --json\?\)\n$/);
   await wrong(["setup", "--device", "tpu"], /Allowed choices are cpu, cuda, rocm/);
   await wrong(["setup", "--version", "new"], /It looks like 2\.13\.0\+cpu/);
