@@ -5,9 +5,6 @@
 
 import { z } from "zod";
 
-/** The version of this form, which changes when a reader of older events would be misled. */
-export const EVENTS_VERSION = 1;
-
 const envelope = { run: z.string().min(1), seq: z.int().min(1), at: z.iso.datetime() };
 const step = z.int().min(0);
 const bytes = z.int().min(0);

@@ -105,19 +105,15 @@ function openModels({ model }: RunConfig): ModelFolder {
       },
     );
   }
-  checkOneExpert(models, "train");
+  checkOneExpert(models);
   return models;
 }
 
-/**
- * Refuses a model of two experts before anything is encoded for it.
- * @param action what was wanted of it, `train`
- * @throws {ConfigError}
- */
-export function checkOneExpert({ path, variant }: ModelFolder, action: string): void {
+/** Refuses a model of two experts before anything is encoded for it. @throws {ConfigError} */
+function checkOneExpert({ path, variant }: ModelFolder): void {
   if (variant.experts === 1) return;
   throw new ConfigError(
-    `Cannot ${action} ${variant.title} in ${path}: it has two experts, which is not supported yet`,
+    `Cannot train ${variant.title} in ${path}: it has two experts, which is not supported yet`,
     {
       cure: "take a model with one transformer, such as WAN 2.2 TI2V-5B",
     },
