@@ -37,6 +37,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/train.ts"),
   },
   {
+    name: "config",
+    describe: "make, check and explain configs",
+    load: () => import("./commands/config.ts"),
+  },
+  {
     name: "sample",
     describe: "make a video from a model, a prompt and LoRAs",
     load: () => import("./commands/sample.ts"),

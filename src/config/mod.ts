@@ -2,5 +2,6 @@
 
 export * from "./schema.ts";
 export { configJsonSchema, type JsonSchema } from "./json_schema.ts";
+export { describeFields, type FieldDescription } from "./describe.ts";
 export { loadConfig, parseConfig } from "./load.ts";
-export { presetNames, presetText } from "./presets.ts";
+export { presetNames, presetPurpose, presetText, starterConfig } from "./presets.ts";
