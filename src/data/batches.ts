@@ -13,13 +13,28 @@ export interface Orderable {
   readonly repeats: number;
 }
 
+/** One place in a batch. */
+export interface OrderedEntry {
+  /** Index into the list that the order was made from. */
+  readonly item: number;
+  /** How often the item came up before, counted over the run; what fills up a batch does not count. */
+  readonly turn: number;
+}
+
 /** One batch of the order. */
 export interface OrderedBatch {
   readonly epoch: number;
   /** Position within the epoch, from 0. */
   readonly position: number;
-  /** Which items, as indices into the list that the order was made from; all of one bucket. */
-  readonly items: readonly number[];
+  /** All of one bucket. */
+  readonly entries: readonly OrderedEntry[];
+}
+
+/** One of the times that an item comes up in an epoch. */
+interface Place {
+  readonly item: number;
+  readonly repeat: number;
+  readonly repeats: number;
 }
 
 /** The batches of a run, any of which can be asked for. */
@@ -28,8 +43,8 @@ export class BatchOrder {
   /** Batches in an epoch. */
   readonly perEpoch: number;
   readonly #seed: number | bigint;
-  readonly #buckets: readonly (readonly number[])[];
-  #epoch: { readonly number: number; readonly batches: readonly (readonly number[])[] } | undefined;
+  readonly #buckets: readonly (readonly Place[])[];
+  #epoch: { readonly number: number; readonly batches: readonly (readonly OrderedEntry[])[] } | undefined;
 
   /** @throws {RangeError} if there is no item or the size of a batch is no positive integer */
   constructor(items: readonly Orderable[], options: { batchSize: number; seed: number | bigint }) {
@@ -38,10 +53,10 @@ export class BatchOrder {
       throw new RangeError(`batchSize must be 1 or more, not ${batchSize}`);
     }
     if (items.length === 0) throw new RangeError("there are no items to make batches of");
-    const buckets = new Map<string, number[]>();
-    items.forEach(({ bucket, repeats }, index) => {
+    const buckets = new Map<string, Place[]>();
+    items.forEach(({ bucket, repeats }, item) => {
       const list = buckets.get(bucket) ?? [];
-      for (let n = 0; n < repeats; n++) list.push(index);
+      for (let repeat = 0; repeat < repeats; repeat++) list.push({ item, repeat, repeats });
       buckets.set(bucket, list);
     });
     this.batchSize = batchSize;
@@ -56,12 +71,13 @@ export class BatchOrder {
     const epoch = Math.floor(index / this.perEpoch);
     const position = index % this.perEpoch;
     if (this.#epoch?.number !== epoch) this.#epoch = { number: epoch, batches: this.#plan(epoch) };
-    return { epoch, position, items: this.#epoch.batches[position] ?? [] };
+    return { epoch, position, entries: this.#epoch.batches[position] ?? [] };
   }
 
-  #plan(epoch: number): readonly (readonly number[])[] {
-    const batches: number[][] = [];
-    this.#buckets.forEach((list, bucket) => {
+  #plan(epoch: number): readonly (readonly OrderedEntry[])[] {
+    const batches: OrderedEntry[][] = [];
+    this.#buckets.forEach((places, bucket) => {
+      const list = places.map(({ item, repeat, repeats }) => ({ item, turn: epoch * repeats + repeat }));
       const order = random(seedFor(this.#seed, "data.order", epoch, bucket)).shuffle(list);
       for (let at = 0; at < order.length; at += this.batchSize) batches.push(order.slice(at, at + this.batchSize));
       const last = batches.at(-1);
@@ -71,11 +87,15 @@ export class BatchOrder {
   }
 
   /** Fills a batch with items of the bucket; those that it has already come last. */
-  #fill(batch: number[], { list, epoch, bucket }: { list: readonly number[]; epoch: number; bucket: number }): void {
+  #fill(
+    batch: OrderedEntry[],
+    { list, epoch, bucket }: { list: readonly OrderedEntry[]; epoch: number; bucket: number },
+  ): void {
     const draw = random(seedFor(this.#seed, "data.fill", epoch, bucket));
-    const distinct = [...new Set(list)];
+    const distinct = [...new Map(list.map((entry) => [entry.item, entry])).values()];
     while (batch.length < this.batchSize) {
-      const missing = distinct.filter((item) => !batch.includes(item));
+      const there = new Set(batch.map(({ item }) => item));
+      const missing = distinct.filter(({ item }) => !there.has(item));
       const more = draw.shuffle(missing.length > 0 ? missing : distinct);
       batch.push(...more.slice(0, this.batchSize - batch.length));
     }

@@ -7,7 +7,7 @@ import { BatchOrder } from "./batches.ts";
 import { type CacheKey, type TensorCache } from "./cache.ts";
 import type { RejectedFile } from "./scan.ts";
 
-/** One usable clip or still. */
+/** One window of a clip, or a still, that comes up as a whole. */
 export interface DatasetItem {
   readonly path: string;
   readonly caption: string;
@@ -18,7 +18,8 @@ export interface DatasetItem {
   readonly repeats: number;
   /** `832x480x49`: items of one bucket share batches. */
   readonly bucket: string;
-  readonly latentsKey: CacheKey;
+  /** One for each variant; an epoch shows one of them. */
+  readonly latentsKeys: readonly CacheKey[];
 }
 
 /** What a training step works on. */
@@ -30,6 +31,8 @@ export interface Batch {
   /** The captions that `text` stands for. */
   readonly captions: readonly string[];
   readonly items: readonly DatasetItem[];
+  /** For each item, which of its variants. */
+  readonly variants: readonly number[];
   readonly epoch: number;
 }
 
@@ -66,8 +69,8 @@ export class Dataset {
    * resumed run compares it.
    */
   get fingerprint(): string {
-    return stableHash(this.items.map(({ latentsKey, caption, repeats, bucket }) => {
-      return [latentsKey, this.#textKeys.get(caption), repeats, bucket];
+    return stableHash(this.items.map(({ latentsKeys, caption, repeats, bucket }) => {
+      return [latentsKeys, this.#textKeys.get(caption), repeats, bucket];
     }));
   }
 
@@ -82,18 +85,24 @@ export class Dataset {
    * @throws {DataError} if the cache was emptied meanwhile
    */
   batch(index: number, options: BatchOptions): Batch {
-    const { items: indices, epoch } = this.#orderFor(options).batchAt(index);
-    const items = indices.map((at) => this.items[at]).filter((item) => item !== undefined);
+    const { entries, epoch } = this.#orderFor(options).batchAt(index);
+    const shown = entries.flatMap(({ item: at, turn }) => {
+      const item = this.items[at];
+      if (item === undefined) return [];
+      return [{ item, variant: variantAt(turn, { item: at, count: item.latentsKeys.length, seed: options.seed }) }];
+    });
+    const items = shown.map(({ item }) => item);
+    const variants = shown.map(({ variant }) => variant);
     const captions = items.map(({ caption }, position) => {
       const draw = random(seedFor(options.seed, "data.captionDropout", index, position)).next();
       return draw < (options.captionDropout ?? 0) ? "" : caption;
     });
     try {
       const { latents, text } = tidy(() => ({
-        latents: cat(items.map((item) => this.latents(item)), 0),
+        latents: cat(shown.map(({ item, variant }) => this.latents(item, variant)), 0),
         text: captions.map((caption) => this.text(caption)),
       }));
-      return { latents, text, captions, items, epoch };
+      return { latents, text, captions, items, variants, epoch };
     } catch (error) {
       if (!(error instanceof Error) || error.name !== "WeightsError") throw error;
       throw new DataError(
@@ -114,9 +123,11 @@ export class Dataset {
     return this.#cache.read("text", this.#textKey(caption));
   }
 
-  /** The latents [1, C, T, h, w] of one item, as the caller's own. */
-  latents(item: DatasetItem): Tensor {
-    return this.#cache.read("latents", item.latentsKey);
+  /** The latents [1, C, T, h, w] of one item, as the caller's own. @throws {RangeError} if it has no such variant */
+  latents({ path, latentsKeys }: DatasetItem, variant = 0): Tensor {
+    const key = latentsKeys[variant];
+    if (key === undefined) throw new RangeError(`${quoteName(path)} has no variant ${variant}`);
+    return this.#cache.read("latents", key);
   }
 
   #textKey(caption: string): CacheKey {
@@ -134,4 +145,18 @@ export class Dataset {
     if (this.#order?.key !== key) this.#order = { key, order: new BatchOrder(this.items, { batchSize, seed }) };
     return this.#order.order;
   }
+}
+
+/**
+ * Which variant an item shows when it comes up for the `turn`-th time, counted from 0 over the run: all of them before one
+ * comes again, in an order drawn anew for each round.
+ */
+export function variantAt(
+  turn: number,
+  { item, count, seed }: { item: number; count: number; seed: number | bigint },
+): number {
+  if (count < 2) return 0;
+  const round = Math.floor(turn / count);
+  const order = random(seedFor(seed, "data.variant", item, round)).shuffle(Array.from({ length: count }, (_, k) => k));
+  return order[turn % count] ?? 0;
 }

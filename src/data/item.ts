@@ -1,26 +1,23 @@
 /** What becomes of one file: used, with the frames, crop and bucket that will be used; or rejected, with the cure. */
 
-import type { Crop, MediaInfo, Size } from "../media/mod.ts";
+import { countFrames, type MediaInfo, type Size } from "../media/mod.ts";
 import { type BucketOptions, fitToBucket } from "./bucket.ts";
-import { chooseStretch, MIN_CLIP_FRAMES, type Stretch, timingNotes } from "./clip.ts";
+import { MIN_CLIP_FRAMES, type PlannedItem, timingNotes, usableFrames, type Window } from "./window.ts";
 
 /** Everything that decides over a file, apart from the file. */
 export interface PlanSettings extends BucketOptions {
   readonly buckets: readonly Size[];
-  readonly numFrames: number;
+  /** Lengths in frames that a window of a clip may have, ascending; a still has one frame. */
+  readonly frameCounts: readonly number[];
   readonly fps: number;
-  /** Pixel frames for each latent frame after the first. */
-  readonly temporalStride: number;
 }
 
 /** The decision over one file. */
 export type Plan =
   | {
     readonly status: "used";
-    readonly stretch: Stretch;
-    readonly crop: Crop;
-    /** Clips of one bucket can share a batch: `832x480x49`. */
-    readonly bucket: string;
+    /** At least one. */
+    readonly items: readonly PlannedItem[];
     readonly notes: readonly string[];
   }
   | { readonly status: "rejected"; readonly reason: string; readonly cure: string };
@@ -38,19 +35,15 @@ export function planItem(
 ): Plan {
   const unfit = wrongKind(info, kind) ?? unreadable(info);
   if (unfit !== undefined) return { status: "rejected", ...unfit };
-  const stretch = info.isImage
-    ? { start: 0, frames: 1, fps: settings.fps, seconds: 1 / settings.fps }
-    : chooseStretch(info.duration, { fps: settings.fps, wanted: settings.numFrames, stride: settings.temporalStride });
-  if (stretch === undefined) return { status: "rejected", ...tooShort(info, settings) };
+  const { fps, frameCounts } = settings;
+  const frames = info.isImage ? 1 : usableFrames(countFrames(info.duration, { fps }), frameCounts);
+  if (frames === 0) return { status: "rejected", ...tooShort(info, settings) };
   const fit = fitToBucket(info, settings);
   if ("reason" in fit) return { status: "rejected", ...fit };
-  return {
-    status: "used",
-    stretch,
-    crop: fit.crop,
-    bucket: `${fit.crop.width}x${fit.crop.height}x${stretch.frames}`,
-    notes: notesOn(info, stretch),
-  };
+  const { crop } = fit;
+  const window = { start: 0, frames, fps, speed: 1, crop };
+  const bucket = `${crop.width}x${crop.height}x${frames}`;
+  return { status: "used", items: [{ bucket, variants: [window] }], notes: notesOn(info, window) };
 }
 
 function wrongKind(info: MediaInfo, kind: "clip" | "still"): { reason: string; cure: string } | undefined {
@@ -88,7 +81,7 @@ function unreadable(info: MediaInfo): { reason: string; cure: string } | undefin
 }
 
 function tooShort(info: MediaInfo, settings: PlanSettings): { reason: string; cure: string } {
-  const least = Math.min(settings.numFrames, MIN_CLIP_FRAMES);
+  const least = settings.frameCounts[0] ?? MIN_CLIP_FRAMES;
   const has = `${info.frameTimes?.length ?? 0} frames in ${info.duration.toFixed(3)} s`;
   return {
     reason: `it is too short: ${has}, at least ${least} at ${settings.fps} fps are needed`,
@@ -96,13 +89,13 @@ function tooShort(info: MediaInfo, settings: PlanSettings): { reason: string; cu
   };
 }
 
-function notesOn(info: MediaInfo, stretch: Stretch): string[] {
+function notesOn(info: MediaInfo, window: Window): string[] {
   return [
     ...(info.interlaced ? ["it is interlaced; its fields are merged"] : []),
     ...(info.hasAlpha && info.isImage ? ["its transparent parts become black"] : []),
     ...(info.numVideoStreams > 1
       ? [`it has ${info.numVideoStreams} video streams; number ${info.streamIndex} is used`]
       : []),
-    ...timingNotes(info.frameTimes ?? [], stretch),
+    ...timingNotes(info.frameTimes ?? [], window),
   ];
 }

@@ -1,12 +1,19 @@
 /** From folders of clips to batches of latents and embeddings. */
 
-export { BatchOrder, type Orderable, type OrderedBatch } from "./batches.ts";
+export { BatchOrder, type Orderable, type OrderedBatch, type OrderedEntry } from "./batches.ts";
 export { type BucketOptions, listBuckets, MAX_UPSCALE, nearestBucket } from "./bucket.ts";
 export { type CacheKey, type CacheKind, TensorCache } from "./cache.ts";
-export { MIN_CLIP_FRAMES, type Stretch } from "./clip.ts";
 export { type Batch, type BatchOptions, Dataset, type DatasetItem } from "./dataset.ts";
 export { type Encoders, framesToTensor } from "./encode.ts";
 export { type Plan, type PlanSettings } from "./item.ts";
-export { type DataGeometry, type DataPlan, planDataset, type PlannedFile, type PlanOptions } from "./plan.ts";
+export {
+  type DataGeometry,
+  type DataPlan,
+  planDataset,
+  type PlannedFile,
+  type PlannedWindow,
+  type PlanOptions,
+} from "./plan.ts";
 export { prepareDataset, type PrepareOptions } from "./prepare.ts";
 export { type FoundFile, type RejectedFile, scanSources, type Source } from "./scan.ts";
+export { MIN_CLIP_FRAMES, type PlannedItem, type Window, windowSeconds } from "./window.ts";

@@ -9,6 +9,7 @@ import { FileProblem, findPrograms, type MediaInfo, probe, quoteName } from "../
 import { listBuckets } from "./bucket.ts";
 import { type Plan, planItem, type PlanSettings } from "./item.ts";
 import { type FoundFile, type RejectedFile, scanSources } from "./scan.ts";
+import { listFrameCounts, type Window } from "./window.ts";
 
 /** What the model asks of pictures. */
 export interface DataGeometry {
@@ -29,6 +30,12 @@ export interface PlannedFile {
   readonly content: string;
   /** Size and time of change when it was read, to notice changes. */
   readonly stamp: string;
+}
+
+/** One window of a file: what is decoded and encoded at one go. */
+export interface PlannedWindow {
+  readonly planned: PlannedFile;
+  readonly window: Window;
 }
 
 /** The decisions over all files of the sources. */
@@ -88,7 +95,8 @@ export function planSettings(config: DataConfig, geometry: DataGeometry): PlanSe
   const { resolution, maxAspect, numFrames } = config;
   const shape = { resolution, maxAspect, divisor: geometry.spatialDivisor };
   const fps = config.fps === "auto" ? geometry.fps : config.fps;
-  return { ...shape, buckets: listBuckets(shape), numFrames, fps, temporalStride: geometry.temporalStride };
+  const frameCounts = listFrameCounts({ wanted: numFrames, stride: geometry.temporalStride });
+  return { ...shape, buckets: listBuckets(shape), frameCounts, fps };
 }
 
 async function planFile(

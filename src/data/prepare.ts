@@ -10,7 +10,15 @@ import { Dataset, type DatasetItem } from "./dataset.ts";
 import { Decoder } from "./decoder.ts";
 import { contentNotes, type Encoders, ensureCached, framesToTensor } from "./encode.ts";
 import { nameSome, Notes } from "./notes.ts";
-import { type DataGeometry, planDataset, type PlannedFile, rejectionOf, Rejections, stampOf } from "./plan.ts";
+import {
+  type DataGeometry,
+  planDataset,
+  type PlannedFile,
+  type PlannedWindow,
+  rejectionOf,
+  Rejections,
+  stampOf,
+} from "./plan.ts";
 import type { RejectedFile } from "./scan.ts";
 
 /** What {@linkcode prepareDataset} needs besides the config. */
@@ -25,7 +33,7 @@ export interface PrepareOptions extends Encoders {
 }
 
 /** Changes whenever frames are chosen, turned, scaled or cut by another rule, so that old latents are not taken. */
-const FRAME_RULE = 1;
+const FRAME_RULE = 2;
 
 /**
  * Scans, probes, decodes and encodes what the config names; what is in the cache is taken from there. All captions are
@@ -57,30 +65,31 @@ interface Work {
   readonly notes: Notes;
 }
 
-/** Encodes what is missing; clips that another process is at are left for a second round. */
+/** Encodes what is missing; files that another process is at are left for a second round. */
 async function encodeClips(files: readonly PlannedFile[], work: Work): Promise<DatasetItem[]> {
   const { cache, options } = work;
   const { emit, signal } = options;
-  const items = new Map<PlannedFile, DatasetItem>();
-  let queue = files;
+  const items = new Map<PlannedFile, DatasetItem[]>();
+  let queue = files.map((planned) => ({ planned, windows: windowsOf(planned) }));
   let done = 0;
   for (const wait of [false, true]) {
-    const later: PlannedFile[] = [];
-    const isWanted = (file: PlannedFile): boolean => !cache.has("latents", latentsKey(file, options));
-    await using decoder = new Decoder(queue, { isWanted, signal });
-    for (const planned of queue) {
+    const later: typeof queue = [];
+    const isWanted = (next: PlannedWindow, now: PlannedWindow): boolean => {
+      const key = latentsKey(next, options);
+      return key !== latentsKey(now, options) && !cache.has("latents", key);
+    };
+    await using decoder = new Decoder(queue.flatMap(({ windows }) => windows), { isWanted, signal });
+    for (const file of queue) {
+      const { planned, windows } = file;
       emit?.({ type: "stage", stage: "encoding", done, total: files.length, item: planned.file.path });
       try {
-        const key = latentsKey(planned, options);
-        const make = (): Promise<Tensor> => encodeFile(planned, { decoder, ...work });
-        if (await ensureCached(cache, { kind: "latents", key, make }, { wait, signal })) {
-          items.set(planned, itemOf(planned, key));
-          tellUsed(planned, emit);
-          work.notes.add(planned.file.path, [...planned.file.notes, ...planned.plan.notes]);
-        } else {
-          later.push(planned);
+        if (!await encodeWindows(windows, { wait, decoder, ...work })) {
+          later.push(file);
           continue;
         }
+        items.set(planned, itemsOf(planned, options));
+        tellUsed(planned, emit);
+        work.notes.add(planned.file.path, [...planned.file.notes, ...planned.plan.notes]);
       } catch (error) {
         work.rejections.add(rejectionOf(planned.file.path, error));
       }
@@ -89,7 +98,27 @@ async function encodeClips(files: readonly PlannedFile[], work: Work): Promise<D
     queue = later;
   }
   emit?.({ type: "stage", stage: "encoding", done, total: files.length });
-  return files.map((planned) => items.get(planned)).filter((item) => item !== undefined);
+  return files.flatMap((planned) => items.get(planned) ?? []);
+}
+
+/** All windows of a file: each variant of each of its items. */
+function windowsOf(planned: PlannedFile): PlannedWindow[] {
+  return planned.plan.items.flatMap(({ variants }) => variants.map((window) => ({ planned, window })));
+}
+
+/** @returns false if another process is at one of them and `wait` is not set */
+async function encodeWindows(
+  windows: readonly PlannedWindow[],
+  { wait, ...work }: Work & { readonly wait: boolean; readonly decoder: Decoder },
+): Promise<boolean> {
+  const { cache, options } = work;
+  let all = true;
+  for (const planned of windows) {
+    const key = latentsKey(planned, options);
+    const make = (): Promise<Tensor> => encodeWindow(planned, work);
+    all = await ensureCached(cache, { kind: "latents", key, make }, { wait, signal: options.signal }) && all;
+  }
+  return all;
 }
 
 async function encodeCaptions(
@@ -108,49 +137,47 @@ async function encodeCaptions(
   return keys;
 }
 
-function latentsKey({ content, plan }: PlannedFile, { fingerprints }: PrepareOptions): CacheKey {
-  const { crop, stretch } = plan;
-  return cacheKey("latents", { content, crop, stretch, rule: FRAME_RULE, encoder: fingerprints.video });
+function latentsKey({ planned, window }: PlannedWindow, { fingerprints }: PrepareOptions): CacheKey {
+  return cacheKey("latents", { content: planned.content, window, rule: FRAME_RULE, encoder: fingerprints.video });
 }
 
-async function encodeFile(
-  planned: PlannedFile,
+async function encodeWindow(
+  planned: PlannedWindow,
   { decoder, options, notes }: Work & { readonly decoder: Decoder },
 ): Promise<Tensor> {
   const decoded = await decoder.take(planned);
-  if (stampOf(planned.file.path) !== planned.stamp) {
-    throw new FileProblem(planned.file.path, {
+  const { file, stamp } = planned.planned;
+  if (stampOf(file.path) !== stamp) {
+    throw new FileProblem(file.path, {
       attempt: "decode",
       fact: "it was changed while it was read",
       cure: "start again when it is finished",
     });
   }
-  notes.add(planned.file.path, contentNotes(decoded));
+  notes.add(file.path, contentNotes(decoded));
   using frames = framesToTensor(decoded);
   return await options.encodeVideo(frames);
 }
 
-function itemOf({ file, plan }: PlannedFile, key: CacheKey): DatasetItem {
-  const { crop, stretch, bucket } = plan;
-  return {
-    path: file.path,
-    caption: file.caption,
-    frames: stretch.frames,
-    fps: stretch.fps,
-    width: crop.width,
-    height: crop.height,
-    repeats: file.repeats,
-    bucket,
-    latentsKey: key,
-  };
+function itemsOf(planned: PlannedFile, options: PrepareOptions): DatasetItem[] {
+  const { file, plan } = planned;
+  return plan.items.flatMap(({ bucket, variants }) => {
+    const [first] = variants;
+    if (first === undefined) return [];
+    const { frames, fps, crop: { width, height } } = first;
+    const latentsKeys = variants.map((window) => latentsKey({ planned, window }, options));
+    const { path, caption, repeats } = file;
+    return [{ path, caption, frames, fps, width, height, repeats, bucket, latentsKeys }];
+  });
 }
 
 function tellUsed({ file, plan }: PlannedFile, emit: Emit | undefined): void {
-  const { crop, stretch } = plan;
-  const { left: x, top: y, width, height } = crop;
-  const cut = width !== crop.scaledWidth || height !== crop.scaledHeight ? { crop: { x, y, width, height } } : {};
-  const { frames, fps } = stretch;
-  emit?.({ type: "file", path: file.path, status: "used", frames, fps, width, height, ...cut });
+  const first = plan.items[0]?.variants[0];
+  if (first === undefined) return;
+  const { frames, fps, crop: { left: x, top: y, width, height, scaledWidth, scaledHeight } } = first;
+  const cut = width !== scaledWidth || height !== scaledHeight ? { crop: { x, y, width, height } } : {};
+  const windows = plan.items.length;
+  emit?.({ type: "file", path: file.path, status: "used", windows, frames, fps, width, height, ...cut });
 }
 
 function sameContent(used: readonly PlannedFile[]): string[] {

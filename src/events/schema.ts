@@ -43,7 +43,9 @@ const fileUsed = z.strictObject({
   ...envelope,
   path: z.string(),
   status: z.literal("used"),
-  /** Frames taken, after resampling to `fps`. */
+  /** How many windows of the file are shown; the rest of the record is about the first. */
+  windows: z.int().min(1),
+  /** Frames of a window, after resampling to `fps`. */
   frames: z.int().min(1),
   fps: z.number().positive(),
   /** Size after scaling and cropping, in pixels. */

@@ -16,9 +16,9 @@ Deno.test("BatchOrder: full batches of one bucket; every item as often as its re
     for (let at = 0; at < order.perEpoch; at++) {
       const batch = order.batchAt(epoch * order.perEpoch + at);
       assert.equal(batch.epoch, epoch);
-      assert.equal(batch.items.length, size);
-      assert.equal(new Set(batch.items.map((item) => list[item]?.bucket)).size, 1);
-      for (const item of batch.items) seen[item] = (seen[item] ?? 0) + 1;
+      assert.equal(batch.entries.length, size);
+      assert.equal(new Set(batch.entries.map(({ item }) => list[item]?.bucket)).size, 1);
+      for (const { item } of batch.entries) seen[item] = (seen[item] ?? 0) + 1;
     }
     list.forEach(({ repeats }, item) => assert.ok((seen[item] ?? 0) >= repeats));
     const buckets = new Set(list.map(({ bucket }) => bucket)).size;
@@ -42,7 +42,7 @@ const twelve: Orderable[] = Array.from({ length: 12 }, () => ({ bucket: "a", rep
 Deno.test("BatchOrder: epochs and seeds differ in their order", () => {
   const orderOf = (number: number, epoch: number): number[] => {
     const order = new BatchOrder(twelve, { batchSize: 1, seed: number });
-    return Array.from({ length: 12 }, (_, at) => order.batchAt(epoch * 12 + at).items[0] ?? -1);
+    return Array.from({ length: 12 }, (_, at) => order.batchAt(epoch * 12 + at).entries[0]?.item ?? -1);
   };
   assert.notDeepEqual(orderOf(0, 0), orderOf(0, 1));
   assert.notDeepEqual(orderOf(0, 0), orderOf(1, 0));
@@ -55,7 +55,9 @@ const RECORDED = [7, 3, 8, 6, 9, 2, 1, 5, 0, 10, 4, 11];
 Deno.test("BatchOrder: a batch larger than its bucket shows each item before any comes twice", () => {
   const order = new BatchOrder(twelve.slice(0, 3), { batchSize: 4, seed: 5 });
   assert.equal(order.perEpoch, 1);
-  for (let index = 0; index < 20; index++) assert.equal(new Set(order.batchAt(index).items).size, 3);
+  for (let index = 0; index < 20; index++) {
+    assert.equal(new Set(order.batchAt(index).entries.map(({ item }) => item)).size, 3);
+  }
 });
 
 Deno.test("BatchOrder refuses nonsense", () => {

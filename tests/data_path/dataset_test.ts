@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DataError } from "../../src/base/mod.ts";
+import { variantAt } from "../../src/data/dataset.ts";
 import { framesToTensor } from "../../src/data/mod.ts";
 import { liveHandles, type Tensor, tidy } from "../../src/torch/mod.ts";
 import { prepare } from "../support/dataset.ts";
@@ -61,6 +62,7 @@ Deno.test("prepareDataset() encodes each clip once and gives batches of latents 
       type: "file",
       path: join(data, "cockatoo_approach.mp4"),
       status: "used",
+      windows: 1,
       frames: 9,
       fps: 8,
       width: 128,
@@ -123,6 +125,20 @@ Deno.test("Dataset.batch() follows from its arguments alone, caption dropout inc
     const shown = JSON.stringify(forward);
     assert.ok(shown.includes('""') && shown.includes("cockatoo with"), "some captions dropped, some kept");
   });
+});
+
+Deno.test("variantAt() shows every variant before one comes again, in an order that follows from seed, item and turn", () => {
+  const turns = Array.from({ length: 40 }, (_, turn) => variantAt(turn, { item: 3, count: 4, seed: 7 }));
+  for (let at = 0; at < 40; at += 4) assert.deepEqual(turns.slice(at, at + 4).toSorted(), [0, 1, 2, 3]);
+  assert.notEqual(
+    new Set(Array.from({ length: 10 }, (_, round) => turns.slice(4 * round, 4 * round + 4).join())).size,
+    1,
+  );
+  const others = [{ item: 4, seed: 7 }, { item: 3, seed: 8 }].map((which) =>
+    Array.from({ length: 40 }, (_, turn) => variantAt(turn, { ...which, count: 4 })).join()
+  );
+  assert.equal(new Set([turns.join(), ...others]).size, 3);
+  assert.equal(variantAt(17, { item: 0, count: 1, seed: 0 }), 0);
 });
 
 Deno.test("stills and short clips go into buckets of their own", async () => {

@@ -39,6 +39,7 @@ export const EXAMPLES: readonly EventBody[] = [
     type: "file",
     path: "a.mp4",
     status: "used",
+    windows: 1,
     frames: 17,
     fps: 24,
     width: 96,

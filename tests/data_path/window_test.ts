@@ -1,30 +1,26 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { chooseStretch, timingNotes, usableFrames } from "../../src/data/clip.ts";
 import { planItem, type PlanSettings } from "../../src/data/item.ts";
+import { listFrameCounts, timingNotes, usableFrames } from "../../src/data/window.ts";
 import type { MediaInfo } from "../../src/media/mod.ts";
 
-Deno.test("usableFrames() gives 4n + 1 frames, as many as there are and are wanted", () => {
-  const rule = { wanted: 17, stride: 4 };
-  assert.deepEqual([120, 17, 16, 9, 8, 5].map((count) => usableFrames(count, rule)), [17, 17, 13, 9, 5, 5]);
-  assert.deepEqual([4, 1, 0].map((count) => usableFrames(count, rule)), [0, 0, 0]);
-  assert.equal(usableFrames(3, { wanted: 1, stride: 4 }), 1);
+Deno.test("listFrameCounts() and usableFrames() give 4n + 1 frames, as many as there are and are wanted", () => {
+  const counts = listFrameCounts({ wanted: 17, stride: 4 });
+  assert.deepEqual(counts, [5, 9, 13, 17]);
+  assert.deepEqual([120, 17, 16, 9, 8, 5].map((count) => usableFrames(count, counts)), [17, 17, 13, 9, 5, 5]);
+  assert.deepEqual([4, 1, 0].map((count) => usableFrames(count, counts)), [0, 0, 0]);
+  assert.equal(usableFrames(3, listFrameCounts({ wanted: 1, stride: 4 })), 1);
   fc.assert(fc.property(fc.nat(500), fc.nat(30), (available, n) => {
-    const frames = usableFrames(available, { wanted: 4 * n + 1, stride: 4 });
+    const frames = usableFrames(available, listFrameCounts({ wanted: 4 * n + 1, stride: 4 }));
     assert.ok(frames === 0 || (frames % 4 === 1 && frames <= available && frames <= 4 * n + 1));
   }));
 });
 
-Deno.test("chooseStretch() takes the head of a clip at the wanted rate", () => {
-  assert.deepEqual(chooseStretch(3, { fps: 8, wanted: 9, stride: 4 }), { start: 0, frames: 9, fps: 8, seconds: 9 / 8 });
-  assert.equal(chooseStretch(0.033, { fps: 24, wanted: 17, stride: 4 }), undefined);
-});
-
 Deno.test("timingNotes() remarks on gaps and on slow clips", () => {
-  const stretch = { start: 0, frames: 49, fps: 24, seconds: 49 / 24 };
-  assert.deepEqual(timingNotes(Array.from({ length: 60 }, (_, k) => k / 24), stretch), []);
-  assert.match(timingNotes([0, 1 / 24, 8], stretch).join(), /stands still/);
-  assert.match(timingNotes(Array.from({ length: 60 }, (_, k) => k / 10), stretch).join(), /far below 24 fps/);
+  const window = { start: 0, frames: 49, fps: 24, speed: 1 };
+  assert.deepEqual(timingNotes(Array.from({ length: 60 }, (_, k) => k / 24), window), []);
+  assert.match(timingNotes([0, 1 / 24, 8], window).join(), /stands still/);
+  assert.match(timingNotes(Array.from({ length: 60 }, (_, k) => k / 10), window).join(), /far below 24 fps/);
 });
 
 const settings: PlanSettings = {
@@ -32,9 +28,8 @@ const settings: PlanSettings = {
   divisor: 32,
   maxAspect: 2,
   buckets: [{ width: 64, height: 64 }],
-  numFrames: 17,
+  frameCounts: [5, 9, 13, 17],
   fps: 24,
-  temporalStride: 4,
 };
 const info: MediaInfo = {
   path: "a.mp4",
@@ -64,9 +59,8 @@ const info: MediaInfo = {
 Deno.test("planItem() says what will be used", () => {
   const plan = planItem(info, { kind: "clip", settings });
   assert.ok(plan.status === "used");
-  assert.equal(plan.bucket, "64x64x17");
-  assert.deepEqual(plan.stretch, { start: 0, frames: 17, fps: 24, seconds: 17 / 24 });
-  assert.deepEqual([plan.crop.scaledWidth, plan.crop.left], [114, 25]);
+  const crop = { scaledWidth: 114, scaledHeight: 64, left: 25, top: 0, width: 64, height: 64 };
+  assert.deepEqual(plan.items, [{ bucket: "64x64x17", variants: [{ start: 0, frames: 17, fps: 24, speed: 1, crop }] }]);
 });
 
 for (
