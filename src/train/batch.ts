@@ -14,7 +14,7 @@ import {
   tidy,
 } from "../torch/mod.ts";
 import { NUM_TRAIN_TIMESTEPS, padPrompt, TEXT_LENGTH, type TransformerInputs } from "../wan/mod.ts";
-import { drawSigma } from "./timesteps.ts";
+import { drawSigma, type SigmaRange } from "./timesteps.ts";
 
 /** One micro-step's data, as the data path gives it. */
 export interface ClipBatch {
@@ -40,6 +40,8 @@ export interface ProblemOptions {
   readonly microStep: number;
   readonly device: Device;
   readonly dtype: DType;
+  /** The noise levels to train at; all if absent */
+  readonly range?: SigmaRange | undefined;
   /** The transformer's patch size */
   readonly patchSize: readonly [number, number, number];
 }
@@ -50,10 +52,10 @@ export interface ProblemOptions {
  * Source: arXiv:2503.20314, section 4.2; the clean first frame follows Wan-Video/Wan2.2 wan/textimage2video.py
  */
 export function makeProblem(batch: ClipBatch, options: ProblemOptions): Problem {
-  const { train, microStep, device, dtype, patchSize } = options;
+  const { train, microStep, device, dtype, patchSize, range } = options;
   const { seed } = train;
   const { B, C, T, h, w } = dims(batch.latents, "B C T h w");
-  const sigmas = Array.from({ length: B }, (_, index) => drawSigma(train.timesteps, { seed, microStep, index }));
+  const sigmas = Array.from({ length: B }, (_, index) => drawSigma(train.timesteps, { seed, microStep, index }, range));
   const conditioned = sigmas.map((_, index) =>
     T > 1 && random(seedFor(seed, "image-conditioning", microStep, index)).next() < train.imageConditioning
   );

@@ -6,12 +6,15 @@ import { messageOf, WantuneError } from "../base/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { RunFolder, Wish } from "../runs/mod.ts";
 import { wholeCheckpoints } from "../runs/mod.ts";
-import { deviceMemory } from "../torch/mod.ts";
+import { type Device, deviceMemory, type Tensor } from "../torch/mod.ts";
+import type { ClipBatch } from "./batch.ts";
 import { loadCheckpoint, pruneCheckpoints, saveCheckpoint, type TrainState } from "./checkpoint.ts";
-import { saveLora } from "./outputs.ts";
+import { saveOutputs } from "./outputs.ts";
 import { hasSamples, type MadeSample, makeSamples } from "./sample.ts";
 import { type Session, setUp } from "./setup.ts";
 import { trainStep } from "./step.ts";
+import type { Trainee } from "./trainee.ts";
+import { turns } from "./turns.ts";
 
 /** How a run ended, when it was not by an error. */
 export type TrainStatus = "done" | "stopped";
@@ -73,9 +76,11 @@ export async function train(options: TrainOptions): Promise<TrainStatus> {
 
 async function loop(session: Session, options: TrainOptions): Promise<TrainStatus> {
   const { folder, emit, wishes, signal } = options;
-  const { config, dataset, trainee } = session;
+  const { config, dataset, trainees } = session;
   const { train, save } = config;
   const state = stateOf(session);
+  const order = { steps: trainees.map((trainee) => trainee.config.train.steps), switchEvery: train.switchEvery };
+  const numSteps = order.steps.reduce((sum, steps) => sum + steps, 0);
   const latest = options.resume ? folder.latestCheckpoint() : undefined;
   const first = latest === undefined ? 0 : loadCheckpoint(latest, { configHash: folder.configHash, state });
   const { fingerprint } = dataset;
@@ -90,9 +95,10 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
     type: "run.started",
     configHash: folder.configHash,
     version: options.version,
-    device: trainee.device,
-    numTrainable: [...state.params.values()].reduce((sum, param) => sum + param.numel, 0),
-    totalSteps: train.steps,
+    device: session.device,
+    numTrainable: trainees.flatMap(({ trained }) => [...trained.params.values()])
+      .reduce((sum, param) => sum + param.numel, 0),
+    totalSteps: numSteps,
     ...(latest === undefined ? {} : { resumedFrom: first }),
   });
 
@@ -113,7 +119,7 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   };
   const { sample: wanted } = config;
   const samplesDue = (step: number): boolean =>
-    wanted !== undefined && (step % wanted.everySteps === 0 || step === train.steps);
+    wanted !== undefined && (step % wanted.everySteps === 0 || step === numSteps);
   const sample = async (step: number): Promise<void> => {
     if (sampledAt === step) return;
     sampledAt = step;
@@ -129,7 +135,8 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   // After a resume only those that the end of the process before came between.
   const made = first > 0 && hasSamples(folder.samplesDir, { step: first, count: wanted?.prompts.length ?? 0 });
   if (samplesDue(first) && !made) await sample(first);
-  for (let step = first; step < train.steps; step++) {
+  let step = first;
+  for (const turn of turns(order).drop(first)) {
     if (performance.now() - lastHeartbeat > HEARTBEAT_MS) {
       folder.heartbeat();
       lastHeartbeat = performance.now();
@@ -143,9 +150,11 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
       }
     }
     const from = performance.now();
-    const result = trainStep(trainee, step, (microStep) => dataset.batch(microStep, batches));
+    const trainee = trainees[turn.expert] as Trainee;
+    const batchAt = (microStep: number): ClipBatch => dataset.batch(microStep, batches);
+    const result = trainStep(trainee, { step, ownStep: turn.step, batchAt });
     const seconds = (performance.now() - from) / 1000;
-    const done = step + 1;
+    const done = ++step;
     emit({
       type: "step",
       step: done,
@@ -153,19 +162,14 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
       ...result,
       seconds,
       samplesPerSecond: train.batchSize * train.gradientAccumulation / seconds,
-      memory: memoryNow(trainee.device),
+      memory: memoryNow(session.device),
     });
-    if (done % save.everySteps === 0 || done === train.steps) checkpoint(done);
+    if (done % save.everySteps === 0 || done === numSteps) checkpoint(done);
     if (samplesDue(done)) await sample(done);
     await breathe();
   }
   options.observer?.onTrained?.(session);
-  const paths = saveLora(folder.outputsDir, {
-    config,
-    lora: trainee.lora,
-    step: train.steps,
-    variant: session.variant,
-  });
+  const paths = saveOutputs(session, { folder: folder.outputsDir, step });
   emit({ type: "lora", paths });
   return "done";
 }
@@ -175,8 +179,14 @@ function isStop(error: unknown, signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true && error === signal.reason;
 }
 
-function stateOf({ trainee }: Session): TrainState {
-  return { params: trainee.lora.named(), optimizer: trainee.optimizer.state() };
+/** What a checkpoint of a session holds; where two experts are trained, each tensor under its expert's name. */
+function stateOf({ trainees }: Session): TrainState {
+  const all = (pick: (trainee: Trainee) => ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
+    new Map(trainees.flatMap((trainee) => {
+      const prefix = trainee.expert === "only" ? "" : `${trainee.expert}.`;
+      return [...pick(trainee)].map(([name, tensor]): [string, Tensor] => [prefix + name, tensor]);
+    }));
+  return { params: all(({ trained }) => trained.params), optimizer: all(({ optimizer }) => optimizer.state()) };
 }
 
 /** The wishes to act on now; while a pause is wished this waits, and a stop ends the pause. */
@@ -202,7 +212,7 @@ function breathe(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-function memoryNow(device: Session["trainee"]["device"]): { residentBytes: number; deviceBytes?: number } {
+function memoryNow(device: Device): { residentBytes: number; deviceBytes?: number } {
   const residentBytes = Deno.memoryUsage().rss;
   return device === "cpu" ? { residentBytes } : { residentBytes, deviceBytes: deviceMemory(device).allocated };
 }

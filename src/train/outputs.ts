@@ -1,20 +1,19 @@
 /** The finished LoRA, in the forms that other programs load. */
 import { join } from "node:path";
-import type { RunConfig } from "../config/mod.ts";
-import type { LoraSet } from "../nn/mod.ts";
 import { describeLora, saveComfyLora, saveDiffusersLora } from "../weights/mod.ts";
+import type { Session } from "./setup.ts";
 
 /**
- * Writes a LoRA in each format the config names. Nothing in the files depends on when or how often the run was
+ * Writes what a session has trained, in each format the config names. Nothing in the files depends on when or how often the run was
  * interrupted, so that a resumed run's equal an unbroken run's byte for byte.
  * @returns the paths written
  * @throws {DiskError} if the disk refuses; files of the same name stay whole
  */
-export function saveLora(
-  folder: string,
-  options: { config: RunConfig; lora: LoraSet; step: number; variant: string },
+export function saveOutputs(
+  session: Pick<Session, "config" | "trainees" | "variant">,
+  { folder, step }: { folder: string; step: number },
 ): string[] {
-  const { config, lora, step, variant } = options;
+  const { config, trainees, variant } = session;
   const { method: { rank, alpha = rank }, save } = config;
   const facts = {
     title: config.name,
@@ -26,15 +25,17 @@ export function saveLora(
     learningRate: config.optim.learningRate,
     optimizer: config.optim.name,
   };
-  return save.formats.map((format) => {
-    const settings = { dtype: save.dtype, metadata: describeLora(facts) };
-    if (format === "diffusers") {
-      const path = join(folder, `${config.name}-diffusers.safetensors`);
-      saveDiffusersLora(path, lora.modules, { ...settings, targetModules: config.method.targets });
+  return trainees.flatMap(({ trained: { adapters } }) =>
+    save.formats.map((format) => {
+      const settings = { dtype: save.dtype, metadata: describeLora(facts) };
+      if (format === "diffusers") {
+        const path = join(folder, `${config.name}-diffusers.safetensors`);
+        saveDiffusersLora(path, adapters.modules, { ...settings, targetModules: config.method.targets });
+        return path;
+      }
+      const path = join(folder, `${config.name}.safetensors`);
+      saveComfyLora(path, adapters.modules, settings);
       return path;
-    }
-    const path = join(folder, `${config.name}.safetensors`);
-    saveComfyLora(path, lora.modules, settings);
-    return path;
-  });
+    })
+  );
 }

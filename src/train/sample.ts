@@ -5,7 +5,7 @@ import type { SampleConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { writeFigures, writeVideo } from "../media/mod.ts";
 import { noGrad, type Tensor, tidy } from "../torch/mod.ts";
-import { generate, padPrompt, TEXT_LENGTH } from "../wan/mod.ts";
+import { generate, padPrompt, TEXT_LENGTH, type VelocityModel } from "../wan/mod.ts";
 import type { Session } from "./setup.ts";
 
 /** A video in memory. */
@@ -38,7 +38,7 @@ export async function sampleVideo(
   session: Session,
   options: { sample: SampleConfig; prompt: string; seed: number; signal?: AbortSignal | undefined },
 ): Promise<SampledVideo> {
-  const { dataset, models, trainee: { model, device, dtype } } = session;
+  const { dataset, models, device, dtype } = session;
   const { sample, prompt, seed, signal } = options;
   const { width, height, numFrames } = sample;
   using vae = models.loadVae({ device });
@@ -48,7 +48,7 @@ export async function sampleVideo(
   };
   using promptEmbeds = embeds(prompt);
   using negativePromptEmbeds = embeds(sample.negativePrompt);
-  const { latents, frames } = await generate({ model, vae }, {
+  const { latents, frames } = await generate({ model: trainedModel(session), vae }, {
     start: { width, height, numFrames, seed },
     promptEmbeds,
     negativePromptEmbeds,
@@ -61,6 +61,12 @@ export async function sampleVideo(
   latents[Symbol.dispose]();
   using made = frames;
   return { pixels: noGrad(() => toPixels(made)), width, height, fps: fpsOf(session, sample) };
+}
+
+/** The model as it is trained so far. */
+function trainedModel({ trainees: [trainee] }: Session): VelocityModel {
+  if (trainee === undefined) throw new TypeError("a session without an expert");
+  return trainee.model;
 }
 
 /** Makes every sample the config asks for and writes each as an MP4. */

@@ -1,22 +1,23 @@
-/** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizer made. */
-import { ConfigError, seedFor } from "../base/mod.ts";
+/** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
+import { ConfigError } from "../base/mod.ts";
 import type { RunConfig } from "../config/mod.ts";
 import { type Dataset, prepareDataset } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
-import { LoraSet } from "../nn/mod.ts";
-import { AdamW } from "../optim/mod.ts";
-import { GradientStore } from "../parallel/mod.ts";
+import type { BlockPlan } from "../parallel/mod.ts";
 import { cudaDeviceCount, type Device, type DType } from "../torch/mod.ts";
-import { ModelFolder } from "../wan/mod.ts";
+import { ModelFolder, type WanTransformer } from "../wan/mod.ts";
 import { folderEncoders } from "./encoders.ts";
 import { makePlan } from "./plan.ts";
-import type { Trainee } from "./step.ts";
+import { makeTrainee, type Trainee } from "./trainee.ts";
 
-/** A run set up. Owns the model, the adapters, the optimizer's state. */
+/** A run set up. Owns the models, what is trained on them, and the optimizers' state. */
 export interface Session extends Disposable {
   readonly config: RunConfig;
   readonly dataset: Dataset;
-  readonly trainee: Trainee;
+  /** The experts that are trained, in the order of their turns: the only one, or high noise before low. */
+  readonly trainees: readonly Trainee[];
+  readonly device: Device;
+  readonly dtype: DType;
   readonly models: ModelFolder;
   /** Name of the variant, `wan2.2-ti2v-5b` */
   readonly variant: string;
@@ -49,50 +50,40 @@ export async function setUp(
   const dataset = await encodeClips(config, { models, device, emit, signal });
   signal?.throwIfAborted();
 
+  using stack = new DisposableStack();
+  const plan = (model: WanTransformer): readonly BlockPlan[] =>
+    planBlocks(model, { config, dataset, models, device, dtype, emit });
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "transformer" });
-  const owned = new DisposableStack();
-  try {
-    const { model, params } = models.loadTransformer({ dtype, device });
-    for (const param of params.values()) owned.use(param);
-    owned.use(model);
-    const { method, optim, memory, train } = config;
-    const lora = owned.use(LoraSet.fresh(model.linears, {
-      rank: method.rank,
-      alpha: method.alpha ?? method.rank,
-      targets: method.targets,
-      seedOf: (index) => seedFor(train.seed, "lora", index),
-    }));
-    const trained = lora.params();
-    for (const param of trained) param.setRequiresGrad(true);
-    const plan = makePlan(memory.blocks, {
-      transformer: model.config,
-      dtype,
-      device,
-      numTokens: train.batchSize * largestClip(dataset, models),
-      freeBytes: Deno.systemMemoryInfo().available,
-    });
-    const kept = plan.filter((entry) => entry === "keep").length;
-    emit({
-      type: "stage",
-      stage: "loading",
-      done: 1,
-      total: 1,
-      item: `${kept} of ${plan.length} blocks keep their graph`,
-    });
-    const optimizer = owned.use(new AdamW(trained, optim));
-    const gradients = owned.use(new GradientStore(trained));
-    return {
-      config,
-      dataset,
-      models,
-      variant: models.variant.name,
-      trainee: { config, model, lora, optimizer, gradients, plan, device, dtype },
-      [Symbol.dispose]: () => owned.dispose(),
-    };
-  } catch (error) {
-    owned.dispose();
-    throw error;
-  }
+  const trainee = stack.use(makeTrainee({ models, expert: "only", config, device, dtype, plan }));
+  const owned = stack.move();
+  return {
+    ...{ config, dataset, trainees: [trainee], device, dtype, models, variant: models.variant.name },
+    [Symbol.dispose]: () => owned.dispose(),
+  };
+}
+
+/** Decides which blocks of a loaded model keep their graph, and tells it. */
+function planBlocks(
+  model: WanTransformer,
+  options: Pick<Session, "config" | "dataset" | "models" | "device" | "dtype"> & { emit: Emit },
+): readonly BlockPlan[] {
+  const { config, dataset, models, device, dtype, emit } = options;
+  const plan = makePlan(config.memory.blocks, {
+    transformer: model.config,
+    dtype,
+    device,
+    numTokens: config.train.batchSize * largestClip(dataset, models),
+    freeBytes: Deno.systemMemoryInfo().available,
+  });
+  const kept = plan.filter((entry) => entry === "keep").length;
+  emit({
+    type: "stage",
+    stage: "loading",
+    done: 1,
+    total: 1,
+    item: `${kept} of ${plan.length} blocks keep their graph`,
+  });
+  return plan;
 }
 
 function openModels({ model }: RunConfig): ModelFolder {

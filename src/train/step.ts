@@ -1,23 +1,21 @@
 /** One optimizer step: micro-steps through the block engine, one look at loss and norm, clipping, update. */
 import { TorchError } from "../base/mod.ts";
 import type { RunConfig } from "../config/mod.ts";
-import type { LoraSet } from "../nn/mod.ts";
-import { type AdamW, learningRateAt } from "../optim/mod.ts";
-import { type BlockPlan, clipGradients, forwardBackward, type GradientStore, totalNorm } from "../parallel/mod.ts";
-import { type Device, type DType, stack, type Tensor, tidy } from "../torch/mod.ts";
-import { type Stem, trainableParts, type TransformerInputs, type WanTransformer } from "../wan/mod.ts";
+import { learningRateAt } from "../optim/mod.ts";
+import { clipGradients, forwardBackward, totalNorm } from "../parallel/mod.ts";
+import { stack, type Tensor, tidy } from "../torch/mod.ts";
+import { type Stem, trainableParts, type TransformerInputs } from "../wan/mod.ts";
 import { type ClipBatch, flowLoss, makeProblem } from "./batch.ts";
+import type { Trainee } from "./trainee.ts";
 
-/** Everything a step works on. */
-export interface Trainee {
-  readonly config: RunConfig;
-  readonly model: WanTransformer;
-  readonly lora: LoraSet;
-  readonly optimizer: AdamW;
-  readonly gradients: GradientStore;
-  readonly plan: readonly BlockPlan[];
-  readonly device: Device;
-  readonly dtype: DType;
+/** Which step, and where its data comes from. */
+export interface StepOptions {
+  /** Optimizer steps of the run before this one; noise and data go by it. */
+  readonly step: number;
+  /** Steps of the expert before this one, where it does not take them all: the learning rate goes by it. */
+  readonly ownStep?: number;
+  /** The data of a micro-step, counted over the whole run; its tensors are freed by the step. */
+  readonly batchAt: (microStep: number) => ClipBatch;
 }
 
 /** What a step found. */
@@ -30,14 +28,13 @@ export interface StepResult {
 }
 
 /**
- * Takes optimizer step `step`, counted from 0.
- * @param batchAt the data of a micro-step, counted over the whole run; its latents are freed here
+ * Takes an optimizer step.
  * @throws {TorchError} before the update if loss or gradients are not finite
  */
-export function trainStep(trainee: Trainee, step: number, batchAt: (microStep: number) => ClipBatch): StepResult {
-  const { config, model, lora, optimizer, gradients, plan, device, dtype } = trainee;
+export function trainStep(trainee: Trainee, { step, ownStep = step, batchAt }: StepOptions): StepResult {
+  const { config, range, model, trained, optimizer, gradients, plan, device, dtype } = trainee;
   const accumulated = config.train.gradientAccumulation;
-  const trainable = trainableParts(model, lora.named());
+  const trainable = trainableParts(model, trained.params);
   return tidy(() => {
     gradients.clear();
     const losses: Tensor[] = [];
@@ -45,7 +42,8 @@ export function trainStep(trainee: Trainee, step: number, batchAt: (microStep: n
       const microStep = step * accumulated + i;
       losses.push(tidy(() => {
         const { patchSize } = model.config;
-        const problem = makeProblem(batchAt(microStep), { train: config.train, microStep, device, dtype, patchSize });
+        const at = { train: config.train, microStep, range, device, dtype, patchSize };
+        const problem = makeProblem(batchAt(microStep), at);
         return forwardBackward<TransformerInputs, Stem>(model, {
           inputs: problem.inputs,
           loss: (output) => flowLoss(output, problem).mul(1 / accumulated),
@@ -69,7 +67,7 @@ export function trainStep(trainee: Trainee, step: number, batchAt: (microStep: n
     }
     const { maxGradNorm } = config.train;
     if (maxGradNorm !== null) clipGradients(all, { norm, maxNorm: maxGradNorm });
-    const learningRate = learningRateAt(step, scheduleOf(config));
+    const learningRate = learningRateAt(ownStep, scheduleOf(config));
     optimizer.step(all, learningRate);
     gradients.clear();
     return { loss, gradNorm, learningRate };

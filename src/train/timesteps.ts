@@ -10,18 +10,24 @@ export interface Draw {
   readonly index: number;
 }
 
+/** Noise levels from the first to below the second; a range that ends at 1 includes it. */
+export type SigmaRange = readonly [low: number, high: number];
+
 /**
- * A noise level.
+ * A noise level. Those outside the range are drawn again, so that inside it the law is as it was.
  * - `uniform`: S(u), u uniform in [0, 1)
  * - `logit-normal`: S(sigmoid(mean + std · n)), n standard normal
  *
  * with S(u) = shift · u / (1 + (shift − 1) · u).
  * @returns sigma in [0, 1]; the transformer's timestep is 1000 · sigma
  */
-export function drawSigma(law: TimestepsConfig, draw: Draw): number {
+export function drawSigma(law: TimestepsConfig, draw: Draw, [low, high]: SigmaRange = [0, 1]): number {
   const numbers = random(seedFor(draw.seed, "timestep", draw.microStep, draw.index));
-  const u = law.law === "uniform"
-    ? timestepFrom(numbers.next(), { kind: "none" })
-    : timestepFrom(numbers.normal(), { kind: "logit-normal", mean: law.logitMean, std: law.logitStd });
-  return shiftSigma(u, law.shift);
+  for (;;) {
+    const u = law.law === "uniform"
+      ? timestepFrom(numbers.next(), { kind: "none" })
+      : timestepFrom(numbers.normal(), { kind: "logit-normal", mean: law.logitMean, std: law.logitStd });
+    const sigma = shiftSigma(u, law.shift);
+    if (sigma >= low && (sigma < high || high === 1)) return sigma;
+  }
 }

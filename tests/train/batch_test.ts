@@ -10,6 +10,7 @@ const train = {
   steps: 1,
   batchSize: 2,
   gradientAccumulation: 1,
+  switchEvery: 1,
   seed: 11,
   timesteps: { law: "uniform", shift: 3, logitMean: 0, logitStd: 1 },
   maxGradNorm: 1,

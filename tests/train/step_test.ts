@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { seedFor, TorchError } from "../../src/base/mod.ts";
+import { TorchError } from "../../src/base/mod.ts";
 import { parseConfig, type RunConfig } from "../../src/config/mod.ts";
-import { LoraSet } from "../../src/nn/mod.ts";
 import { AdamW } from "../../src/optim/mod.ts";
 import { type BlockPlan, GradientStore } from "../../src/parallel/mod.ts";
 import { full, Generator, randn, type Tensor, tidy } from "../../src/torch/mod.ts";
-import { saveLora } from "../../src/train/outputs.ts";
-import { type Trainee, trainStep } from "../../src/train/step.ts";
+import { saveOutputs } from "../../src/train/outputs.ts";
+import { trainStep } from "../../src/train/step.ts";
+import type { Trainee } from "../../src/train/trainee.ts";
+import { freshTrained } from "../../src/train/trained.ts";
 import { loadTransformer } from "../../src/wan/mod.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
@@ -30,13 +31,16 @@ function withTrainee(train: Record<string, unknown>, body: (trainee: Trainee) =>
   leakFree(() => {
     const { model } = loadTransformer("presets/demo/model/transformer", { dtype: "float32", device: "cpu" });
     using _model = model;
-    const { rank, alpha = rank, targets } = config.method;
-    using lora = LoraSet.fresh(model.linears, { rank, alpha, targets, seedOf: (i) => seedFor(5, "lora", i) });
-    for (const param of lora.params()) param.setRequiresGrad(true);
-    using optimizer = new AdamW(lora.params(), config.optim);
-    using gradients = new GradientStore(lora.params());
+    using trained = freshTrained(config, { model, expert: "only" });
+    const params = [...trained.params.values()];
+    using optimizer = new AdamW(params, config.optim);
+    using gradients = new GradientStore(params);
     const plan = model.blocks.map((): BlockPlan => "keep");
-    body({ config, model, lora, optimizer, gradients, plan, device: "cpu", dtype: "float32" });
+    const range = [0, 1] as const;
+    body({
+      ...{ expert: "only", config, range, model, trained, optimizer, gradients, plan },
+      ...{ device: "cpu", dtype: "float32" },
+    });
   });
 }
 
@@ -48,11 +52,12 @@ function batchOf(fill?: number): { latents: Tensor; text: Tensor[] } {
   return { latents: fill === undefined ? latents : full([2, 48, 2, 4, 4], fill), text };
 }
 
-const valuesOf = (trainee: Trainee): string => tidy(() => trainee.lora.params().map((p) => p.sum().item()).join());
+const valuesOf = (trainee: Trainee): string =>
+  tidy(() => [...trainee.trained.params.values()].map((p) => p.sum().item()).join());
 
 Deno.test("trainStep() lowers the loss on a clip seen again and again", () => {
   withTrainee({}, (trainee) => {
-    const losses = Array.from({ length: 30 }, (_, step) => trainStep(trainee, step, () => batchOf()).loss);
+    const losses = Array.from({ length: 30 }, (_, step) => trainStep(trainee, { step, batchAt: () => batchOf() }).loss);
     const mean = (values: number[]): number => values.reduce((a, b) => a + b) / values.length;
     assert(mean(losses.slice(-6)) < 0.8 * mean(losses.slice(0, 6)), losses.join());
   });
@@ -62,7 +67,7 @@ Deno.test("trainStep() follows from seed and step: the same step gives the same 
   const run = (): string => {
     let values = "";
     withTrainee({}, (trainee) => {
-      for (let step = 0; step < 3; step++) trainStep(trainee, step, () => batchOf());
+      for (let step = 0; step < 3; step++) trainStep(trainee, { step, batchAt: () => batchOf() });
       values = valuesOf(trainee);
     });
     return values;
@@ -77,8 +82,8 @@ Deno.test("trainStep() asks for every micro-step of the run in turn", () => {
       asked.push(microStep);
       return batchOf();
     };
-    trainStep(trainee, 0, next);
-    trainStep(trainee, 1, next);
+    trainStep(trainee, { step: 0, batchAt: next });
+    trainStep(trainee, { step: 1, batchAt: next });
     assert.deepEqual(asked, [0, 1, 2, 3, 4, 5]);
   });
 });
@@ -86,7 +91,7 @@ Deno.test("trainStep() asks for every micro-step of the run in turn", () => {
 Deno.test("trainStep() refuses a loss that is no number, and updates nothing", () => {
   withTrainee({}, (trainee) => {
     const before = valuesOf(trainee);
-    assert.throws(() => trainStep(trainee, 0, () => batchOf(NaN)), (error) => {
+    assert.throws(() => trainStep(trainee, { step: 0, batchAt: () => batchOf(NaN) }), (error) => {
       return error instanceof TorchError && /nothing was updated/.test(error.message);
     });
     assert.equal(valuesOf(trainee), before);
@@ -95,17 +100,16 @@ Deno.test("trainStep() refuses a loss that is no number, and updates nothing", (
 
 Deno.test("trainStep() holds the update to maxGradNorm and reports the norm before", () => {
   withTrainee({ maxGradNorm: 1e-3 }, (trainee) => {
-    const { gradNorm } = trainStep(trainee, 0, () => batchOf());
+    const { gradNorm } = trainStep(trainee, { step: 0, batchAt: () => batchOf() });
     assert(gradNorm > 1e-3);
   });
 });
 
-Deno.test("saveLora() writes the same bytes for the same adapters", async () => {
+Deno.test("saveOutputs() writes the same bytes for the same adapters", async () => {
   await withFolder((folder) => {
-    withTrainee({}, ({ config, lora }) => {
-      const bytes = [1, 2].map(() =>
-        saveLora(folder, { config, lora, step: 3, variant: "wan2.2-ti2v-5b" }).map((path) => Deno.readFileSync(path))
-      );
+    withTrainee({}, (trainee) => {
+      const session = { config: trainee.config, trainees: [trainee], variant: "wan2.2-ti2v-5b" };
+      const bytes = [1, 2].map(() => saveOutputs(session, { folder, step: 3 }).map((path) => Deno.readFileSync(path)));
       assert.deepEqual(bytes[0], bytes[1]);
       assert.equal(bytes[0]?.length, 2);
     });

@@ -29,3 +29,11 @@ Deno.test("drawSigma() logit-normal has its median at S(sigmoid(mean)) and follo
   // One deviation above the mean: 15.87 % of a normal law.
   assert(Math.abs(share(values, 1 / (1 + Math.exp(0.5 - 0.8))) - 0.1587) < 0.025);
 });
+
+Deno.test("drawSigma() keeps to a range, and to the law inside it", () => {
+  const draw = (microStep: number): number => drawSigma(uniform, { seed: 1, microStep, index: 0 }, [0.9, 1]);
+  const drawn = Array.from({ length: 2000 }, (_, microStep) => draw(microStep));
+  assert(drawn.every((sigma) => sigma >= 0.9 && sigma <= 1));
+  const mean = drawn.reduce((sum, sigma) => sum + sigma, 0) / drawn.length;
+  assert(Math.abs(mean - 0.95) < 0.003, String(mean)); // uniform in [0.9, 1]: standard error 0.00065
+});

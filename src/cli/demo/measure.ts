@@ -69,9 +69,10 @@ export class DemoMeasurements implements TrainObserver {
 }
 
 /** The loss on fixed noise of each clip of the data set. */
-function lossPerClip({ dataset, trainee: { model } }: Session): readonly number[] {
+function lossPerClip({ dataset, trainees: [trainee] }: Session): readonly number[] {
+  if (trainee === undefined) throw new TypeError("a session without an expert");
   return tidy(() =>
-    fixedNoiseLoss(model, {
+    fixedNoiseLoss(trainee.model, {
       clips: dataset.items.map((item) => ({ latents: dataset.latents(item), text: dataset.text(item.caption) })),
     }).perClip
   );

@@ -40,6 +40,11 @@ export const trainSchema = section({
     title: "Seed",
     description: "Every random draw of the run follows from it.",
   }),
+  switchEvery: field(count.default(10), {
+    title: "Turns",
+    unit: "optimizer steps",
+    description: "Steps that one of two experts takes before the other's turn.",
+  }),
   timesteps: timestepsSchema.prefault({}),
   maxGradNorm: field(z.union([z.number().positive(), z.null()]).default(1), {
     title: "Largest gradient",

@@ -1,0 +1,68 @@
+/** One expert in training: a model, what is trained on it, and what trains it. */
+import type { RunConfig } from "../config/mod.ts";
+import { AdamW, type Optimizer } from "../optim/mod.ts";
+import { type BlockPlan, GradientStore } from "../parallel/mod.ts";
+import type { Device, DType } from "../torch/mod.ts";
+import type { Expert, ModelFolder, WanTransformer } from "../wan/mod.ts";
+import type { SigmaRange } from "./timesteps.ts";
+import { freshTrained, type Trained } from "./trained.ts";
+
+/** Everything that a step of one expert works on. */
+export interface Trainee {
+  /** The model's only transformer, or the expert for high or for low noise. */
+  readonly expert: Expert;
+  /** The run's config as it is for this expert: method, optimizer and steps are its own. */
+  readonly config: RunConfig;
+  /** The noise levels that it is trained at, from the first to below the second; 1 itself belongs to whoever has the top. */
+  readonly range: SigmaRange;
+  readonly model: WanTransformer;
+  readonly trained: Trained;
+  readonly optimizer: Optimizer;
+  readonly gradients: GradientStore;
+  readonly plan: readonly BlockPlan[];
+  readonly device: Device;
+  readonly dtype: DType;
+}
+
+/** A trainee that owns what it works on. */
+export interface OwnedTrainee extends Trainee, Disposable {}
+
+/** How a trainee is made. */
+export interface TraineeOptions {
+  readonly models: ModelFolder;
+  readonly expert: Expert;
+  readonly config: RunConfig;
+  readonly device: Device;
+  readonly dtype: DType;
+  /** What happens to each block's graph, once the model's size is known. */
+  readonly plan: (model: WanTransformer) => readonly BlockPlan[];
+}
+
+/**
+ * Loads an expert and makes what trains it.
+ * @throws {WeightsError} {ConfigError} as the weights or the method's settings are wrong
+ */
+export function makeTrainee(options: TraineeOptions): OwnedTrainee {
+  const { models, expert, config, device, dtype } = options;
+  using stack = new DisposableStack();
+  const { model, params } = models.loadTransformer({ dtype, device, expert });
+  for (const param of params.values()) stack.use(param);
+  stack.use(model);
+  const trained = stack.use(freshTrained(config, { model, expert }));
+  const tensors = [...trained.params.values()];
+  const optimizer = stack.use(new AdamW(tensors, config.optim));
+  const gradients = stack.use(new GradientStore(tensors));
+  const plan = options.plan(model);
+  const range = rangeOf(expert, models.boundary);
+  const owned = stack.move();
+  return {
+    ...{ expert, config, range, model, trained, optimizer, gradients, plan, device, dtype },
+    [Symbol.dispose]: () => owned.dispose(),
+  };
+}
+
+/** The noise levels that belong to an expert; the boundary itself is high noise. */
+function rangeOf(expert: Expert, boundary: number | null): SigmaRange {
+  if (boundary === null || expert === "only") return [0, 1];
+  return expert === "high" ? [boundary, 1] : [0, boundary];
+}
