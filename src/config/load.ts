@@ -9,7 +9,7 @@ import { configError } from "./problems.ts";
 import { configSchema, type RunConfig } from "./schema.ts";
 
 /** Places of the config that hold a path; `*` is every item of a list. */
-const PATHS = ["runsDir", "model.weights", "data.cacheDir", "data.sources.*.path"];
+const PATHS = ["runsDir", "model.weights", "data.cache.dir", "data.sources.*.path"];
 
 const MAX_EXTENDS = 16;
 
@@ -103,7 +103,7 @@ function readConfigText(path: string, what: string): string {
 /** The value with every path in it made absolute; `at` is the value's own place in the config. */
 function absolutePaths(value: Json, { at, folder }: { at: string; folder: string }): Json {
   if (typeof value === "string") {
-    const keep = value === "" || (at === "data.cacheDir" && value === "auto");
+    const keep = value === "" || (at === "data.cache.dir" && value === "auto");
     return PATHS.includes(at.replaceAll(/\.\d+/g, ".*")) && !keep ? resolvePath(value, folder) : value;
   }
   const inner = (key: string | number): string => at === "" ? String(key) : `${at}.${key}`;

@@ -26,7 +26,7 @@ export interface PrepareOptions extends Encoders {
   readonly geometry: DataGeometry;
   /** Texts that are encoded besides the captions, such as the prompts of samples. */
   readonly prompts?: readonly string[] | undefined;
-  /** Default: `data.cacheDir`, where "auto" is the user's cache folder. */
+  /** Default: `data.cache.dir`, where "auto" is the user's cache folder. */
   readonly cacheDir?: string | undefined;
   readonly emit?: Emit | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -43,9 +43,7 @@ const FRAME_RULE = 2;
  */
 export async function prepareDataset(config: DataConfig, options: PrepareOptions): Promise<Dataset> {
   const plan = await planDataset(config, options);
-  const cache = new TensorCache(
-    options.cacheDir ?? (config.cacheDir === "auto" ? dataCacheFolder() : config.cacheDir),
-  );
+  const cache = new TensorCache(options.cacheDir ?? dataCacheDir(config));
   const rejections = new Rejections(config.onBadFile, options.emit);
   const notes = new Notes();
   const textKeys = await encodeCaptions(plan.used, { config, cache, options });
@@ -55,6 +53,11 @@ export async function prepareDataset(config: DataConfig, options: PrepareOptions
   const rejected = [...plan.rejected, ...rejections.list];
   if (items.length === 0) throw nothingUsable(config, rejected);
   return new Dataset(items, { rejected, cache, textKeys });
+}
+
+/** The folder that `data.cache.dir` means. */
+export function dataCacheDir({ cache }: DataConfig): string {
+  return cache.dir === "auto" ? dataCacheFolder() : cache.dir;
 }
 
 /** What the encoding of clips needs and reports to. */

@@ -32,7 +32,7 @@ Deno.test("parseConfig() fills in defaults, makes paths absolute and freezes", (
   assert.equal(config.runsDir, "/home/me/runs");
   assert.equal(config.model.weights, "/home/me/w");
   assert.deepEqual(config.data.sources, [{ path: "/home/me/clips", repeats: 1 }]);
-  assert.equal(config.data.cacheDir, "auto");
+  assert.equal(config.data.cache.dir, "auto");
   assert.equal(config.data.fps, "auto");
   assert.equal(config.method.rank, 32);
   assert.equal(config.method.alpha, undefined);

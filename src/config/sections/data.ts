@@ -1,6 +1,7 @@
 /** Section `data`: which clips, and how they become batches. */
 
 import { z } from "zod";
+import { dataCacheSchema } from "./data_cache.ts";
 import { auto, count, field, numFrames, section, share, side } from "./field.ts";
 
 /** Schema of one entry of `data.sources`. */
@@ -38,10 +39,7 @@ export const dataSchema = section({
     title: "Bad files",
     description: "Whether a file that cannot be used is reported and left out, or ends the run.",
   }),
-  cacheDir: field(z.string().min(1).default("auto"), {
-    title: "Cache",
-    description: "Folder of encoded clips and prompts; auto is one shared by all runs of this user.",
-  }),
+  cache: dataCacheSchema.prefault({}),
   captionDropout: field(share.default(0.05), {
     title: "Caption dropout",
     description: "Probability that a clip is shown with an empty caption, which keeps guidance working.",
