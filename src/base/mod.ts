@@ -8,6 +8,7 @@ export * from "./errors.ts";
 export * from "./hash.ts";
 export * from "./name_groups.ts";
 export * from "./nearest.ts";
+export * from "./normal.ts";
 export * from "./partial.ts";
 export * from "./paths.ts";
 export * from "./retry.ts";

@@ -9,7 +9,7 @@ import { modelSchema } from "./sections/model.ts";
 import { optimSchema } from "./sections/optim.ts";
 import { sampleSchema } from "./sections/sample.ts";
 import { saveSchema } from "./sections/save.ts";
-import { timestepsSchema, trainSchema } from "./sections/train.ts";
+import { lossSchema, timestepsSchema, trainSchema } from "./sections/train.ts";
 
 /** Schema of a run's config. A missing section counts as an empty one, so that the missing keys in it are named. */
 export const configSchema = z.strictObject({
@@ -53,6 +53,8 @@ export type SizeConfig = Frozen<z.output<typeof sizeSchema>>;
 export type TrainConfig = Frozen<z.output<typeof trainSchema>>;
 /** Section `train.timesteps`. */
 export type TimestepsConfig = Frozen<z.output<typeof timestepsSchema>>;
+/** Section `train.loss`. */
+export type LossConfig = Frozen<z.output<typeof lossSchema>>;
 /** Section `optim`. */
 export type OptimConfig = Frozen<z.output<typeof optimSchema>>;
 /** Section `memory`. */

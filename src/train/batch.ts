@@ -1,12 +1,15 @@
-/** From cached clips to what one micro-step feeds the transformer, and what it should answer. */
+/**
+ * From cached clips to what one micro-step feeds the transformer, and what it should answer. Letters: `B` clips, `C` latent
+ * channels, `T h w` latent frames, rows, columns.
+ */
 import { random, seedFor } from "../base/mod.ts";
 import type { TrainConfig } from "../config/mod.ts";
 import {
+  cat,
   type Device,
   dims,
   type DType,
   Generator,
-  mseLoss,
   randn,
   stack,
   type Tensor,
@@ -14,7 +17,8 @@ import {
   tidy,
 } from "../torch/mod.ts";
 import { NUM_TRAIN_TIMESTEPS, padPrompt, TEXT_LENGTH, type TransformerInputs } from "../wan/mod.ts";
-import { drawSigma, type SigmaRange } from "./timesteps.ts";
+import { meanOne } from "./objective.ts";
+import { drawSigma, type NoiseLaw, noiseLaw, type SigmaRange } from "./timesteps.ts";
 
 /** One micro-step's data, as the data path gives it. */
 export interface ClipBatch {
@@ -22,6 +26,10 @@ export interface ClipBatch {
   readonly latents: Tensor;
   /** Prompt embeddings [n, textDim], one a clip, trimmed to the prompt's true length */
   readonly text: readonly Tensor[];
+  /** What each place counts in the loss [B, 1, T, h, w], 0 to 1; absent when all count alike */
+  readonly mask?: Tensor | undefined;
+  /** Channels that stand beside the noise [B, 4 + C, T, h, w]: which frames are given, and their latents; I2V-A14B's */
+  readonly condition?: Tensor | undefined;
 }
 
 /** What a micro-step computes. */
@@ -29,7 +37,13 @@ export interface Problem {
   readonly inputs: TransformerInputs;
   /** The velocity wanted, noise − clean [B, C, T, h, w] float32 */
   readonly target: Tensor;
-  /** What each latent frame counts in the loss [B, 1, T, 1, 1]; undefined when all count alike */
+  /** The noise level of each clip, on the host */
+  readonly sigmas: readonly number[];
+  /** The shift that the levels were drawn with */
+  readonly shift: number;
+  /** The noise level of each latent frame [B, 1, T, 1, 1] */
+  readonly frameSigmas: Tensor;
+  /** What each place counts in the loss, broadcast against the target; its mean over a clip is 1. Absent when all count alike */
   readonly weights: Tensor | undefined;
 }
 
@@ -38,10 +52,12 @@ export interface ProblemOptions {
   readonly train: TrainConfig;
   /** Counted over the whole run */
   readonly microStep: number;
+  /** Micro-steps of the same expert before this one; `microStep` where there is one expert */
+  readonly expertMicroStep?: number | undefined;
+  /** Sigmas that the expert works at; all if absent */
+  readonly range?: SigmaRange | undefined;
   readonly device: Device;
   readonly dtype: DType;
-  /** The noise levels to train at; all if absent */
-  readonly range?: SigmaRange | undefined;
   /** The transformer's patch size */
   readonly patchSize: readonly [number, number, number];
 }
@@ -49,56 +65,97 @@ export interface ProblemOptions {
 /**
  * Noises a batch: x = (1 − sigma) · clean + sigma · noise. With image conditioning a clip's first latent frame stays
  * clean, has timestep 0 and does not count in the loss.
- * Source: arXiv:2503.20314, section 4.2; the clean first frame follows Wan-Video/Wan2.2 wan/textimage2video.py
+ * Source: arXiv:2503.20314, section 4.2; the clean first frame follows Wan-Video/Wan2.2 wan/textimage2video.py, channels
+ * beside the noise wan/image2video.py
  */
 export function makeProblem(batch: ClipBatch, options: ProblemOptions): Problem {
-  const { train, microStep, device, dtype, patchSize, range } = options;
-  const { seed } = train;
+  const { train, microStep, device, dtype, patchSize } = options;
   const { B, C, T, h, w } = dims(batch.latents, "B C T h w");
-  const sigmas = Array.from({ length: B }, (_, index) => drawSigma(train.timesteps, { seed, microStep, index }, range));
-  const conditioned = sigmas.map((_, index) =>
-    T > 1 && random(seedFor(seed, "image-conditioning", microStep, index)).next() < train.imageConditioning
+  const frameTokens = (h / patchSize[1]) * (w / patchSize[2]);
+  const law = noiseLaw(train.timesteps, { frameTokens, range: options.range });
+  const sigmas = drawSigmas(B, { ...options, law });
+  const given = sigmas.map((_, index) =>
+    T > 1 && random(seedFor(train.seed, "image-conditioning", microStep, index)).next() < train.imageConditioning
   );
-  const someConditioned = conditioned.includes(true);
-  /** One value for each sample and latent frame, 0 for a clean first one. */
-  const perFrame = (values: readonly number[]): number[] =>
-    values.flatMap((value, b) => Array.from({ length: T }, (_, frame) => frame === 0 && conditioned[b] ? 0 : value));
+  const someGiven = given.includes(true);
+  /** One value for each clip and latent frame, another for a first one that is given. */
+  const perFrame = (values: readonly number[], first: (b: number) => number): number[] =>
+    values.flatMap((value, b) => Array.from({ length: T }, (_, t) => t === 0 && given[b] ? first(b) : value));
   return tidy(() => {
-    using generator = Generator.seeded(seedFor(seed, "noise", microStep));
+    using generator = Generator.seeded(seedFor(train.seed, "noise", microStep));
     // Drawn on the host, so that a seed means the same on every device.
     const noise = randn([B, C, T, h, w], { generator }).to({ device });
     const clean = batch.latents.to({ device, dtype: "float32" });
-    const sigma = tensor(perFrame(sigmas), { shape: [B, 1, T, 1, 1], device });
-    const noisy = clean.mul(sigma.rsub(1)).add(noise.mul(sigma));
-    const tokensPerFrame = (h / patchSize[1]) * (w / patchSize[2]);
+    const extra = sigmas.map((_, index) => conditioningNoise(train, { microStep, index }));
+    const mixed = tensor(perFrame(sigmas, (b) => extra[b] ?? 0), { shape: [B, 1, T, 1, 1], device });
+    const noisy = clean.mul(mixed.rsub(1)).add(noise.mul(mixed));
+    const condition = batch.condition === undefined
+      ? []
+      : [noiseCondition(batch.condition.to({ device, dtype: "float32" }), { train, microStep, extra })];
+    const frames = tensor(perFrame(given.map(() => 1), () => 0), { shape: [B, 1, T, 1, 1] });
+    const timesteps = sigmas.map((value) => value * NUM_TRAIN_TIMESTEPS);
     return {
       inputs: {
-        hiddenStates: noisy.to({ dtype }),
-        timestep: someConditioned
-          ? tensor(perFrame(sigmas.map((value) => value * NUM_TRAIN_TIMESTEPS)), { shape: [B, T] })
-            .repeatInterleave(tokensPerFrame, 1)
-          : tensor(sigmas.map((value) => value * NUM_TRAIN_TIMESTEPS)),
+        hiddenStates: (condition.length > 0 ? cat([noisy, ...condition], 1) : noisy).to({ dtype }),
+        timestep: someGiven
+          ? tensor(perFrame(timesteps, () => 0), { shape: [B, T] }).repeatInterleave(frameTokens, 1)
+          : tensor(timesteps),
         encoderHiddenStates: stack(batch.text.map((rows) => padPrompt(rows.float(), TEXT_LENGTH))).to({
           device,
           dtype,
         }),
       },
       target: noise.sub(clean),
-      weights: someConditioned ? frameWeights(conditioned, T).to({ device }) : undefined,
+      sigmas,
+      shift: law.shift,
+      frameSigmas: tensor(perFrame(sigmas, () => 0), { shape: [B, 1, T, 1, 1], device }),
+      weights: lossWeights(batch.mask, someGiven ? frames : undefined)?.to({ device }),
     };
   });
 }
 
-/** Weights whose product with a mean over all frames is the mean over the frames that count. */
-function frameWeights(conditioned: readonly boolean[], T: number): Tensor {
-  const counted = conditioned.reduce((sum, clean) => sum + (clean ? T - 1 : T), 0);
-  const weight = conditioned.length * T / counted;
-  const values = conditioned.flatMap((clean) => Array.from({ length: T }, (_, t) => clean && t === 0 ? 0 : weight));
-  return tensor(values, { shape: [conditioned.length, 1, T, 1, 1] });
+function drawSigmas(B: number, options: ProblemOptions & { law: NoiseLaw }): number[] {
+  const { train: { seed, timesteps: { strata } }, microStep, expertMicroStep = microStep, law } = options;
+  return Array.from(
+    { length: B },
+    (_, index) => drawSigma(law, { seed, microStep, index, ordinal: expertMicroStep * B + index }, strata),
+  );
 }
 
-/** Mean squared error of the velocity in float32, over the frames that count. @returns a scalar */
-export function flowLoss(output: Tensor, { target, weights }: Pick<Problem, "target" | "weights">): Tensor {
-  if (weights === undefined) return mseLoss(output.float(), target);
-  return output.float().sub(target).square().mul(weights).mean();
+/** Deviation of the logarithm of the noise on frames that are given. Source: Wan-Video/Wan2.2 wan/utils/utils.py, a hint only */
+const CONDITIONING_SPREAD = 0.5;
+
+/** The share of noise mixed into the frames of a clip that are given. */
+function conditioningNoise(
+  { conditioningNoise: median, seed }: TrainConfig,
+  { microStep, index }: { microStep: number; index: number },
+): number {
+  if (median === 0) return 0;
+  const normal = random(seedFor(seed, "conditioning-noise", microStep, index)).normal();
+  return Math.min(1, median * Math.exp(CONDITIONING_SPREAD * normal));
+}
+
+/** Mixes noise into the latents of frames that are given as channels; the mask and the grey frames stay. */
+function noiseCondition(
+  condition: Tensor,
+  { train, microStep, extra }: { train: TrainConfig; microStep: number; extra: readonly number[] },
+): Tensor {
+  if (train.conditioningNoise === 0) return condition;
+  const { B, K, T, h, w } = dims(condition, "B K T h w");
+  const { device } = condition;
+  const C = K - MASK_CHANNELS;
+  using generator = Generator.seeded(seedFor(train.seed, "conditioning-noise", microStep));
+  const noise = randn([B, C, T, h, w], { generator }).to({ device });
+  const mask = condition.narrow(1, 0, MASK_CHANNELS), latents = condition.narrow(1, MASK_CHANNELS, C);
+  const shares = mask.amax([1], true).mul(tensor(extra, { shape: [B, 1, 1, 1, 1], device })); // [B, 1, T, h, w]
+  return cat([mask, latents.add(noise.sub(latents).mul(shares))], 1);
+}
+
+/** Channels that say which of the pixel frames behind a latent frame are given. */
+const MASK_CHANNELS = 4;
+
+/** What each place counts: by the mask, and not in frames that are given. */
+function lossWeights(mask: Tensor | undefined, frames: Tensor | undefined): Tensor | undefined {
+  if (mask === undefined) return frames && meanOne(frames);
+  return meanOne(frames === undefined ? mask.float() : mask.float().mul(frames));
 }

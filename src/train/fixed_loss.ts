@@ -8,7 +8,7 @@ import {
   velocityTarget,
   type WanTransformer,
 } from "../wan/mod.ts";
-import { flowLoss } from "./batch.ts";
+import { flowLoss } from "./objective.ts";
 
 /** One clip as the loss sees it. */
 export interface EncodedClip {

@@ -5,7 +5,8 @@ import { learningRateAt } from "../optim/mod.ts";
 import { clipGradients, forwardBackward, totalNorm } from "../parallel/mod.ts";
 import { stack, type Tensor, tidy } from "../torch/mod.ts";
 import { type Stem, trainableParts, type TransformerInputs } from "../wan/mod.ts";
-import { type ClipBatch, flowLoss, makeProblem } from "./batch.ts";
+import { type ClipBatch, makeProblem } from "./batch.ts";
+import { lossOf } from "./objective.ts";
 import type { Trainee } from "./trainee.ts";
 
 /** Which step, and where its data comes from. */
@@ -42,11 +43,12 @@ export function trainStep(trainee: Trainee, { step, ownStep = step, batchAt }: S
       const microStep = step * accumulated + i;
       losses.push(tidy(() => {
         const { patchSize } = model.config;
-        const at = { train: config.train, microStep, range, device, dtype, patchSize };
+        const expertMicroStep = ownStep * accumulated + i;
+        const at = { train: config.train, microStep, expertMicroStep, range, device, dtype, patchSize };
         const problem = makeProblem(batchAt(microStep), at);
         return forwardBackward<TransformerInputs, Stem>(model, {
           inputs: problem.inputs,
-          loss: (output) => flowLoss(output, problem).mul(1 / accumulated),
+          loss: (output) => lossOf(output, problem, config.train.loss).loss.mul(1 / accumulated),
           trainable,
           plan,
           sink: (param, gradient) => gradients.add(param, gradient),

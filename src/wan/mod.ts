@@ -46,7 +46,15 @@ export {
   saveSingleFile,
 } from "./save_model.ts";
 export * from "./solvers/mod.ts";
-export { lossWeight, type LossWeighting, type TimestepDensity, timestepFrom } from "./timestep_density.ts";
+export {
+  bellWeight,
+  densityCdf,
+  densityQuantile,
+  lossWeight,
+  type LossWeighting,
+  type TimestepDensity,
+  timestepFrom,
+} from "./timestep_density.ts";
 export { Tokenizer } from "./tokenizer.ts";
 export * from "./transformer/mod.ts";
 export { type ExtraEmbeddings, Umt5Encoder } from "./umt5.ts";
