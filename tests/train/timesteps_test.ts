@@ -102,11 +102,3 @@ Deno.test("a range in which a law never draws is refused", () => {
   assert.throws(() => law({ min: 0.6, max: 0.4 }), ConfigError);
   assert.throws(() => law({ law: "logit-normal", logitMean: -15, shift: 1 }, { range: [0.9, 1] }), ConfigError);
 });
-
-Deno.test("drawSigma() keeps to a range, and to the law inside it", () => {
-  const draw = (microStep: number): number => drawSigma(uniform, { seed: 1, microStep, index: 0 }, [0.9, 1]);
-  const drawn = Array.from({ length: 2000 }, (_, microStep) => draw(microStep));
-  assert(drawn.every((sigma) => sigma >= 0.9 && sigma <= 1));
-  const mean = drawn.reduce((sum, sigma) => sum + sigma, 0) / drawn.length;
-  assert(Math.abs(mean - 0.95) < 0.003, String(mean)); // uniform in [0.9, 1]: standard error 0.00065
-});
