@@ -10,7 +10,8 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { kill } from "node:process";
-import { diskError, errorCode, makeFolder, stableHash, WeightsError } from "../base/mod.ts";
+import { dataCacheFolder, diskError, errorCode, makeFolder, stableHash, WeightsError } from "../base/mod.ts";
+import type { DataConfig } from "../config/mod.ts";
 import type { Tensor } from "../torch/mod.ts";
 import { SafetensorsFile, saveSafetensors } from "../weights/mod.ts";
 
@@ -27,6 +28,11 @@ const CLAIM_MS = 30 * 60 * 1000;
 /** The key of something that follows from `parts` alone. */
 export function cacheKey(kind: CacheKind, parts: Readonly<Record<string, unknown>>): CacheKey {
   return stableHash({ kind, version: 1, ...parts }) as CacheKey;
+}
+
+/** The folder that `data.cache.dir` means. */
+export function dataCacheDir({ cache }: DataConfig): string {
+  return cache.dir === "auto" ? dataCacheFolder() : cache.dir;
 }
 
 /** A folder of encoded clips and prompts. */

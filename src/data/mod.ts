@@ -2,7 +2,7 @@
 
 export { BatchOrder, type Orderable, type OrderedBatch, type OrderedEntry } from "./batches.ts";
 export { type BucketOptions, listBuckets, MAX_UPSCALE, nearestBucket } from "./bucket.ts";
-export { type CacheKey, type CacheKind, TensorCache } from "./cache.ts";
+export { type CacheKey, type CacheKind, dataCacheDir, TensorCache } from "./cache.ts";
 export { type Batch, type BatchOptions, Dataset, type DatasetItem } from "./dataset.ts";
 export { type Encoders, framesToTensor } from "./encode.ts";
 export { FileFacts, type FileState, fileState } from "./file_facts.ts";
@@ -15,6 +15,6 @@ export {
   type PlannedWindow,
   type PlanOptions,
 } from "./plan.ts";
-export { dataCacheDir, prepareDataset, type PrepareOptions } from "./prepare.ts";
+export { prepareDataset, type PrepareOptions } from "./prepare.ts";
 export { type FoundFile, type RejectedFile, scanSources, type Source } from "./scan.ts";
 export { MIN_CLIP_FRAMES, type PlannedItem, type Window, windowSeconds } from "./window.ts";

@@ -2,12 +2,15 @@
  * From sources to decisions: every file is scanned, probed and planned, a few at a time, before anything is encoded.
  */
 
-import { DataError, sha256File } from "../base/mod.ts";
+import { DataError } from "../base/mod.ts";
 import type { DataConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
-import { FileProblem, findPrograms, type MediaInfo, probe, quoteName } from "../media/mod.ts";
+import { FileProblem, findPrograms, type MediaInfo, quoteName } from "../media/mod.ts";
 import { listBuckets } from "./bucket.ts";
+import { dataCacheDir } from "./cache.ts";
+import { FileFacts, type FileState, fileState } from "./file_facts.ts";
 import { type Plan, planItem, type PlanSettings } from "./item.ts";
+import { contentHash, probedInfo } from "./probed.ts";
 import { type FoundFile, type RejectedFile, scanSources } from "./scan.ts";
 import { listFrameCounts, type Window } from "./window.ts";
 
@@ -28,8 +31,8 @@ export interface PlannedFile {
   readonly plan: Extract<Plan, { status: "used" }>;
   /** SHA-256 of its bytes. */
   readonly content: string;
-  /** Size and time of change when it was read, to notice changes. */
-  readonly stamp: string;
+  /** Its state when it was looked at, to notice changes. */
+  readonly state: FileState;
 }
 
 /** One window of a file: what is decoded and encoded at one go. */
@@ -49,6 +52,8 @@ export interface DataPlan {
 /** Options of {@linkcode planDataset}. */
 export interface PlanOptions {
   readonly geometry: DataGeometry;
+  /** Default: `data.cache.dir`, where "auto" is the user's cache folder. */
+  readonly cacheDir?: string | undefined;
   readonly emit?: Emit | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -59,12 +64,13 @@ const AT_ONCE = 2;
 /**
  * Decides over every file; nothing is decoded and no weights are needed. Rejections are told by `file` events.
  * @throws {DataError} if a source does not exist, or at the first bad file where `onBadFile` is "stop"
- * @throws {ConfigError} if no bucket fits; {SetupError} if ffmpeg is missing
+ * @throws {ConfigError} if no bucket fits; {SetupError} if ffmpeg is missing; {DiskError} if the cache is unusable
  */
 export async function planDataset(config: DataConfig, options: PlanOptions): Promise<DataPlan> {
   const { emit } = options;
   const settings = planSettings(config, options.geometry);
   await findPrograms();
+  using facts = new FileFacts(options.cacheDir ?? dataCacheDir(config));
   const scan = scanSources(config.sources, { triggerWord: config.triggerWord });
   const rejections = new Rejections(config.onBadFile, emit);
   scan.rejected.forEach((file) => rejections.add(file));
@@ -77,7 +83,7 @@ export async function planDataset(config: DataConfig, options: PlanOptions): Pro
       options.signal?.throwIfAborted();
       const file = scan.found[index];
       if (file === undefined) return;
-      results[index] = await planFile(file, { settings, signal: options.signal });
+      results[index] = await planFile(file, { settings, facts, signal: options.signal });
       emit?.({ type: "stage", stage: "probing", done: ++done, total: scan.found.length, item: file.path });
     }
   };
@@ -101,23 +107,17 @@ export function planSettings(config: DataConfig, geometry: DataGeometry): PlanSe
 
 async function planFile(
   file: FoundFile,
-  { settings, signal }: { settings: PlanSettings; signal: AbortSignal | undefined },
+  { settings, facts, signal }: { settings: PlanSettings; facts: FileFacts; signal: AbortSignal | undefined },
 ): Promise<PlannedFile | RejectedFile> {
   try {
-    const stamp = stampOf(file.path);
-    const info = await probe(file.path, { signal });
+    const state = fileState(file.path);
+    const info = await probedInfo(state, { facts, signal });
     const plan = planItem(info, { kind: file.kind, settings });
     if (plan.status === "rejected") return { path: file.path, reason: plan.reason, cure: plan.cure };
-    return { file, info, plan, content: sha256File(file.path), stamp };
+    return { file, info, plan, content: await contentHash(state, facts), state };
   } catch (error) {
     return rejectionOf(file.path, error);
   }
-}
-
-/** Size and time of change of a file. @throws errors of the system */
-export function stampOf(path: string): string {
-  const { size, mtime } = Deno.statSync(path);
-  return `${size}:${mtime?.getTime() ?? 0}`;
 }
 
 /** What a failure says about a file. @throws the error itself if it is not about the file */

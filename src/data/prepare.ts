@@ -1,14 +1,15 @@
 /** From the config to a dataset: what is not in the cache is decoded and encoded, once. */
 
-import { dataCacheFolder, DataError } from "../base/mod.ts";
+import { DataError } from "../base/mod.ts";
 import type { DataConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { FileProblem, quoteName } from "../media/mod.ts";
 import type { Tensor } from "../torch/mod.ts";
-import { type CacheKey, cacheKey, TensorCache } from "./cache.ts";
+import { type CacheKey, cacheKey, dataCacheDir, TensorCache } from "./cache.ts";
 import { Dataset, type DatasetItem } from "./dataset.ts";
 import { Decoder } from "./decoder.ts";
 import { contentNotes, type Encoders, ensureCached, framesToTensor } from "./encode.ts";
+import { fileState } from "./file_facts.ts";
 import { nameSome, Notes } from "./notes.ts";
 import {
   type DataGeometry,
@@ -17,7 +18,6 @@ import {
   type PlannedWindow,
   rejectionOf,
   Rejections,
-  stampOf,
 } from "./plan.ts";
 import type { RejectedFile } from "./scan.ts";
 
@@ -53,11 +53,6 @@ export async function prepareDataset(config: DataConfig, options: PrepareOptions
   const rejected = [...plan.rejected, ...rejections.list];
   if (items.length === 0) throw nothingUsable(config, rejected);
   return new Dataset(items, { rejected, cache, textKeys });
-}
-
-/** The folder that `data.cache.dir` means. */
-export function dataCacheDir({ cache }: DataConfig): string {
-  return cache.dir === "auto" ? dataCacheFolder() : cache.dir;
 }
 
 /** What the encoding of clips needs and reports to. */
@@ -149,8 +144,8 @@ async function encodeWindow(
   { decoder, options, notes }: Work & { readonly decoder: Decoder },
 ): Promise<Tensor> {
   const decoded = await decoder.take(planned);
-  const { file, stamp } = planned.planned;
-  if (stampOf(file.path) !== stamp) {
+  const { file, state } = planned.planned;
+  if (fileState(file.path).stamp !== state.stamp) {
     throw new FileProblem(file.path, {
       attempt: "decode",
       fact: "it was changed while it was read",
