@@ -124,3 +124,10 @@ int32_t wt_read_tensor(int32_t length) {
     return put_tensor(std::move(tensor));
   });
 }
+
+int32_t wt_prefetch(int32_t length, double offset, double bytes) {
+  return guarded([&] {
+    Descriptor file(path_argument(length));
+    return ::posix_fadvise(file.fd, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_WILLNEED) == 0 ? 1 : 0;
+  });
+}

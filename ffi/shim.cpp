@@ -65,7 +65,7 @@ std::vector<int64_t> read_sizes(int32_t at) {
 
 using namespace wt;
 
-int32_t wt_abi() { return 2; }
+int32_t wt_abi() { return 3; }
 double* wt_arguments() { return arguments; }
 double* wt_results() { return results; }
 uint8_t* wt_text() { return text; }

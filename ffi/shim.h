@@ -83,6 +83,16 @@ WT_API int32_t wt_map(int32_t length);              // path in the text buffer -
 WT_API int32_t wt_map_tensor(int32_t mapping);      // -> tensor that views the file and keeps the mapping alive
 WT_API int32_t wt_unmap(int32_t mapping);
 WT_API int32_t wt_read_tensor(int32_t length);      // path in the text buffer -> fresh host tensor read from the file
+WT_API int32_t wt_prefetch(int32_t length, double offset, double bytes);  // the kernel begins to read -> whether it does
+
+// Streams of a device other than the host, and events between them; record and wait are on the current stream.
+WT_API int32_t wt_stream(int32_t device_type, int32_t device_index);
+WT_API int32_t wt_stream_swap(int32_t stream);      // it becomes the current one, and stands for the one before: twice is undone
+WT_API int32_t wt_stream_free(int32_t stream);
+WT_API int32_t wt_event(int32_t device_type);
+WT_API int32_t wt_event_record(int32_t event, int32_t device_type, int32_t device_index);
+WT_API int32_t wt_event_wait(int32_t event, int32_t device_type, int32_t device_index);
+WT_API int32_t wt_event_free(int32_t event);
 
 // Devices and memory.
 WT_API int32_t wt_device_count(int32_t device_type);

@@ -12,6 +12,7 @@ export {
   mergeAdapters,
   mergeBias,
 } from "./adapter_set.ts";
+export { type BlockSource, BlockWeights, type WeightPlace } from "./block_weights.ts";
 export { Dora } from "./dora.ts";
 export { Lora } from "./lora.ts";
 export { BiasDifference, Loha, Lokr, WeightDifference } from "./lycoris.ts";

@@ -3,11 +3,15 @@
  * staying alive from forward to backward, or recomputed from its kept input when its turn in backward comes. Both give
  * the same gradients bit for bit; recomputing trades about a third of a step for the memory of the graphs.
  */
+import type { BlockWeights } from "../nn/mod.ts";
 import { enableGrad, grad, noGrad, type Tensor, tidy, zerosLike } from "../torch/mod.ts";
+import { KeptInput, leaf } from "./kept_input.ts";
 
 /** A model cut into a stem, blocks of one shape, and a head. `S` is what the stem hands on besides the sequence. */
 export interface BlockModel<I, S extends { readonly x: Tensor }> {
   readonly blocks: readonly { forward(x: Tensor, stem: S): Tensor }[];
+  /** Brings a block's weights for as long as it is computed with; undefined where they stay. */
+  readonly blockWeights?: BlockSupply | undefined;
   stem(inputs: I): S;
   head(x: Tensor, stem: S): Tensor;
   /** The differentiable tensors of a stem, without the sequence: what blocks and head condition on. */
@@ -16,8 +20,14 @@ export interface BlockModel<I, S extends { readonly x: Tensor }> {
   withShared(stem: S, tensors: readonly Tensor[]): S;
 }
 
-/** What happens to one block's graph between forward and backward. */
-export type BlockPlan = "keep" | "recompute";
+/** See `BlockWeights`. */
+export type BlockSupply = Pick<BlockWeights, "use">;
+
+/**
+ * What happens to one block between forward and backward: its graph is kept, or only its input is, on the device or
+ * (`offload`) in host memory, to recompute the graph from.
+ */
+export type BlockPlan = "keep" | "recompute" | "offload";
 
 /** Trained tensors by the part of the model that uses them. */
 export interface Trainable {
@@ -60,19 +70,17 @@ export function forwardBackward<I, S extends { readonly x: Tensor }>(
     const gathered = shared.map(zerosLike); // their gradients, summed over all blocks and the head
 
     // Forward. The first block's input needs a gradient only if something before it is trained.
-    const inputs: Tensor[] = [];
+    const inputs: KeptInput[] = [];
     const graphs: (Tensor | undefined)[] = [];
     let x = trainsStem ? leaf(original.x) : original.x;
     model.blocks.forEach((block, i) => {
-      inputs.push(x);
-      if (plan[i] === "keep") {
-        const graph = tidy(() => enableGrad(() => block.forward(x, stem)));
-        graphs.push(graph);
-        x = leaf(graph);
-      } else {
-        graphs.push(undefined);
-        x = leaf(noGrad(() => tidy(() => block.forward(x, stem))));
-      }
+      const before = x, kept = plan[i] === "keep";
+      const run = (): Tensor => tidy(() => block.forward(before, stem));
+      const output = visit(i, { next: i + 1, run: () => kept ? enableGrad(run) : noGrad(run) });
+      inputs.push(new KeptInput(before, { onHost: plan[i] === "offload" }));
+      graphs.push(kept ? output : undefined);
+      x = leaf(output);
+      if (!kept) output[Symbol.dispose]();
     });
 
     // Head.
@@ -86,25 +94,28 @@ export function forwardBackward<I, S extends { readonly x: Tensor }>(
     // Backward, last block first.
     let flowing: Tensor | undefined = dx;
     for (let i = model.blocks.length - 1; i >= 0; i--) {
-      const input = inputs[i] as Tensor;
+      using kept = inputs[i];
       const params = trainable.blocks[i] ?? [];
       const wantsInput = i > 0 || trainsStem;
-      const arriving: Tensor | undefined = flowing;
-      if (arriving === undefined || (!wantsInput && params.length === 0)) {
+      using arriving: Tensor | undefined = flowing;
+      using graph = graphs[i];
+      if (kept === undefined || arriving === undefined || (!wantsInput && params.length === 0)) {
         flowing = undefined;
         continue;
       }
-      flowing = tidy(() => {
-        const output = graphs[i] ??
-          enableGrad(() => (model.blocks[i] as (typeof model.blocks)[0]).forward(input, stem));
+      const backward = (output: Tensor, input: Tensor): Tensor | undefined => {
         const gradients = grad([output], [...(wantsInput ? [input] : []), ...params, ...shared], {
           outputGrads: [arriving],
         });
         return deliver({ gradients: wantsInput ? gradients : [undefined, ...gradients], params });
-      });
-      graphs[i]?.[Symbol.dispose]();
-      arriving[Symbol.dispose]();
-      if (i > 0) input[Symbol.dispose]();
+      };
+      const run = (): Tensor | undefined =>
+        tidy(() => {
+          const input = kept.take();
+          const block = model.blocks[i] as (typeof model.blocks)[0];
+          return backward(graph ?? enableGrad(() => block.forward(input, stem)), input);
+        });
+      flowing = graph === undefined ? visit(i, { next: i - 1, run }) : run();
     }
 
     // Stem.
@@ -114,6 +125,12 @@ export function forwardBackward<I, S extends { readonly x: Tensor }>(
       deliver({ gradients: [undefined, ...gradients], params: trainable.stem });
     }
     return loss;
+
+    /** Runs something with a block's weights at hand, and those of the next one on their way. */
+    function visit<T>(i: number, { run, next }: { run: () => T; next: number }): T {
+      if (model.blockWeights === undefined) return run();
+      return model.blockWeights.use(i, { run, next: next in model.blocks ? next : undefined });
+    }
 
     /** Hands gradients on: the first is the sequence's and is returned, then parameters, then what is shared. */
     function deliver(
@@ -131,13 +148,6 @@ export function forwardBackward<I, S extends { readonly x: Tensor }>(
       return gradients[0];
     }
   });
-}
-
-/** The same values as a leaf that wants a gradient. */
-function leaf(x: Tensor): Tensor {
-  const detached = x.detach();
-  detached.setRequiresGrad(true);
-  return detached;
 }
 
 function required(gradient: Tensor | undefined): Tensor {

@@ -2,6 +2,7 @@
 export {
   type BlockModel,
   type BlockPlan,
+  type BlockSupply,
   type EngineRun,
   forwardBackward,
   type GradSink,

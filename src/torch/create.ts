@@ -53,9 +53,9 @@ export function tensor(
   return narrow;
 }
 
-/** Uninitialised. */
-export function empty(shape: readonly number[], options: TensorOptions = {}): Tensor {
-  return wrap(ops.empty_memory_format(shape, code(options), undefined, place(options)));
+/** Uninitialised; `pinned` host memory can be copied to and from a card while the host goes on. */
+export function empty(shape: readonly number[], options: TensorOptions & { pinned?: boolean } = {}): Tensor {
+  return wrap(ops.empty_memory_format(shape, code(options), undefined, place(options), options.pinned));
 }
 
 export function zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {

@@ -8,6 +8,7 @@ export * from "./functional.ts";
 export { enableGrad, grad, noGrad } from "./grad.ts";
 export { libtorchMinor, openTorch } from "./open.ts";
 export { liveHandles, tidy, unscoped } from "./scope.ts";
-export { type FileRegion, mapFile, MappedFile, readInto } from "./storage.ts";
+export { type FileRegion, mapFile, MappedFile, prefetch, readInto } from "./storage.ts";
+export { CopyStream, DeviceEvent } from "./stream.ts";
 export { Tensor } from "./tensor.ts";
 export * as ops from "./gen/ops.ts";

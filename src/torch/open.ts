@@ -10,7 +10,7 @@ import { SCHEMAS } from "./gen/ops.ts";
 import { type Native, opened, resolveOperator, schemaOf, setOpened, SYMBOLS, type Symbols } from "./library.ts";
 
 /** Version of the C boundary that this program speaks (`wt_abi`). */
-const ABI = 2;
+const ABI = 3;
 /** Bytes of freed host memory kept for the next tensors. Chosen: a small model on the host reuses less. */
 const KEPT_HOST_MEMORY = 256 * 2 ** 20;
 

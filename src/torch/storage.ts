@@ -65,3 +65,9 @@ export function readInto(path: string, region: FileRegion): Tensor {
   putRegion(region);
   return handleOf(library.symbols.wt_read_tensor(length));
 }
+
+/** Asks the kernel to read a part of a file into its cache; returns at once, and whether it could be asked. */
+export function prefetch(path: string, { offset, bytes }: { offset: number; bytes: number }): boolean {
+  const library = native();
+  return library.symbols.wt_prefetch(writeText(library, path), offset, bytes) === 1;
+}

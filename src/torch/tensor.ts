@@ -48,6 +48,37 @@ export class Tensor implements Disposable {
     return this.handle === 0;
   }
 
+  // A tensor whose elements come and go: whoever holds it keeps it, and its shape, type and device stay known.
+
+  /** A tensor whose elements are not here yet. */
+  static away(meta: { shape: readonly number[]; dtype: DType; device: Device }): Tensor {
+    const tensor = new Tensor(0 as Handle);
+    tensor.#meta = { ...meta, contiguous: true };
+    return tensor;
+  }
+
+  /**
+   * Takes over the elements of another tensor, which is freed by that.
+   * @throws {TypeError} if this tensor has elements, or is of another shape, type or device
+   */
+  arrive(elements: Tensor): void {
+    const { shape, dtype, device } = this.#read();
+    const fits = this.handle === 0 && dtype === elements.dtype && sameDevice(device, elements.device) &&
+      shape.length === elements.ndim && shape.every((size, i) => size === elements.shape[i]);
+    if (!fits) {
+      const text = (x: Tensor): string => `${x.dtype} [${x.shape.join(", ")}] on ${x.device}`;
+      throw new TypeError(`${text(elements)} cannot become ${text(this)}${this.handle === 0 ? "" : ", which is here"}`);
+    }
+    this.handle = elements.handle;
+    elements.handle = 0 as Handle;
+  }
+
+  /** Lets the elements go. */
+  depart(): void {
+    this.#read();
+    this[Symbol.dispose]();
+  }
+
   // What it is.
 
   #read(): Meta {

@@ -1,7 +1,7 @@
 /** What the parts of a model folder in diffusers layout share: a config file, and weights under diffusers' names. */
 import { readFileSync } from "node:fs";
 import { messageOf, WeightsError } from "../base/mod.ts";
-import type { ParamSource } from "../nn/mod.ts";
+import type { ParamSource, WeightPlace } from "../nn/mod.ts";
 import type { Device, DType } from "../torch/mod.ts";
 import type { Weights } from "../weights/mod.ts";
 
@@ -16,6 +16,15 @@ export interface PlaceOptions {
    * used, and what is not used again need not stay in memory. They must not be written to. False if absent.
    */
   readonly mapped?: boolean | undefined;
+}
+
+/** The same for a transformer, whose blocks may come and go. */
+export interface TransformerPlaceOptions extends PlaceOptions {
+  /**
+   * Where the blocks' weights are between their turns. Unless absent, the model brings them (`WanTransformer.blockWeights`, by
+   * which they can be moved), and they must not be written to. Absent: they are loaded and stay.
+   */
+  readonly blocks?: WeightPlace | undefined;
 }
 
 /**

@@ -6,7 +6,7 @@
 import { type Tensor, unscoped } from "../torch/mod.ts";
 import type { VelocityModel } from "./denoise.ts";
 import { expertAt, type NoiseExpert } from "./boundary.ts";
-import type { PlaceOptions } from "./component.ts";
+import type { TransformerPlaceOptions } from "./component.ts";
 import type { Expert, ModelFolder } from "./model_folder.ts";
 import type { TransformerInputs, WanTransformer } from "./transformer/mod.ts";
 
@@ -81,7 +81,7 @@ function largestOfRows(timestep: Tensor): number[] {
 }
 
 /** How the transformers of a folder are opened. */
-export interface OpenTransformersOptions extends PlaceOptions {
+export interface OpenTransformersOptions extends TransformerPlaceOptions {
   /** Whether two experts stay in memory together once loaded; false if absent. */
   readonly keepBoth?: boolean | undefined;
   /** Called with each transformer that was loaded, to hang adapters on it; what it returns goes before the transformer. */

@@ -42,6 +42,7 @@ export function mergedWeights(weights: Weights, adapters: readonly MergedAdapter
     dtypeOf: (key) => weights.dtypeOf(key),
     load,
     mapped: (key) => changes.has(key) ? load(key) : weights.mapped(key),
+    prefetch: (key) => weights.prefetch(key),
     metadata: weights.metadata,
     describe: () => `${weights.describe()} with ${adapters.map(({ name }) => name).join(" and ")}`,
     [Symbol.dispose]: () => {},

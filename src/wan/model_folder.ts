@@ -8,7 +8,7 @@ import { z } from "zod";
 import { WeightsError } from "../base/mod.ts";
 import type { Built } from "../nn/mod.ts";
 import { type ModelPart, openPart, type Weights } from "../weights/mod.ts";
-import { type PlaceOptions, readJson } from "./component.ts";
+import { type PlaceOptions, readJson, type TransformerPlaceOptions } from "./component.ts";
 import { schedulerJson } from "./config_json.ts";
 import { Tokenizer } from "./tokenizer.ts";
 import {
@@ -188,7 +188,7 @@ export class ModelFolder {
    * @throws {WeightsError} like `loadTransformer`
    * @throws {RangeError} for an expert that the variant does not have
    */
-  loadTransformer(options: PlaceOptions & { expert?: Expert } = {}): Built<WanTransformer> {
+  loadTransformer(options: TransformerPlaceOptions & { expert?: Expert } = {}): Built<WanTransformer> {
     const { expert = "only", dtype = "float32", ...place } = options;
     if ((expert === "only") !== (this.variant.experts === 1)) {
       throw new RangeError(`${this.variant.title} has no transformer called "${expert}"`);

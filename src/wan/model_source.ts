@@ -8,7 +8,7 @@ import { z } from "zod";
 import { ConfigError, WeightsError } from "../base/mod.ts";
 import type { Built } from "../nn/mod.ts";
 import { type ModelPart, type OpenPart, openPart, type Weights } from "../weights/mod.ts";
-import { type PlaceOptions, readJson } from "./component.ts";
+import { type PlaceOptions, readJson, type TransformerPlaceOptions } from "./component.ts";
 import { inferTransformerConfig, inferUmt5Config, inferVaeConfig, type TransformerHints } from "./infer_config.ts";
 import { folderOf, isOfficialFolder, type ModelFiles, officialFiles } from "./model_files.ts";
 import { indexJson, schedulerJson, transformerJson, umt5Json, vaeJson } from "./config_json.ts";
@@ -157,19 +157,18 @@ class ModelParts implements ModelSource {
     return buildVae(weights, { ...options, config: this.#vaeConfig, name: this.#fileOf("vae") });
   }
 
-  loadTransformer(options: PlaceOptions & { expert?: Expert } = {}): Built<WanTransformer> {
+  loadTransformer(options: TransformerPlaceOptions & { expert?: Expert } = {}): Built<WanTransformer> {
     const { expert = "only", dtype = "float32", ...place } = options;
     if ((expert === "only") !== (this.boundary === null)) {
       throw new RangeError(`${this.variant.title} has no transformer called "${expert}"`);
     }
     const component = expert === "low" ? "transformer_2" : "transformer";
-    using weights = this.openWeights(component);
-    return buildTransformer(weights, {
-      ...place,
-      dtype,
+    const file = {
+      weights: this.openWeights(component),
       config: this.transformerConfig,
       name: this.#fileOf(component),
-    });
+    };
+    return buildTransformer(file, { ...place, dtype });
   }
 
   #fileOf(component: ModelComponent): string {

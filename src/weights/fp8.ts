@@ -167,6 +167,10 @@ class DecodedWeights implements Weights {
     return this.#isStoredAsIs(key) ? this.#inner.mapped(key) : this.load(key);
   }
 
+  prefetch(key: string): void {
+    this.#inner.prefetch(key);
+  }
+
   describe(): string {
     const text = fp8Text(this.#facts);
     return this.#inner.describe() + (text === undefined ? "" : `, ${text}`);

@@ -46,6 +46,11 @@ export class SafetensorsFile implements Disposable {
     return this.#regions.read(name, this.#entry(name), options);
   }
 
+  /** Asks the system to read a tensor's bytes; returns at once. */
+  prefetch(name: string): void {
+    this.#regions.prefetch(this.#entry(name));
+  }
+
   /** Lets go of the mapping; mapped tensors that live on keep it. */
   [Symbol.dispose](): void {
     this.#regions[Symbol.dispose]();

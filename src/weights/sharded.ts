@@ -25,6 +25,7 @@ interface WeightFile extends Disposable {
   readonly metadata: ReadonlyMap<string, string>;
   read(name: string, options?: LoadOptions): Tensor;
   mapped(name: string): Tensor;
+  prefetch(name: string): void;
 }
 
 /**
@@ -181,6 +182,10 @@ class FileWeights implements Weights {
 
   mapped(key: string): Tensor {
     return this.#owner(key).mapped(key);
+  }
+
+  prefetch(key: string): void {
+    this.#owner(key).prefetch(key);
   }
 
   describe(): string {

@@ -18,6 +18,8 @@ export interface Weights extends Disposable {
   load(key: string, options?: LoadOptions): Tensor;
   /** A read-only tensor whose memory is the file, where the file has it so. @throws {WeightsError} like `load` */
   mapped(key: string): Tensor;
+  /** Asks the system to read a tensor's bytes from its file into memory; returns at once. */
+  prefetch(key: string): void;
   /** The `__metadata__` of the file, or of all shards together (the first one that has a key wins). */
   readonly metadata: ReadonlyMap<string, string>;
   /** Path, number of tensors, size and types, for messages. */
@@ -41,6 +43,7 @@ export function renamedWeights(weights: Weights, names: ReadonlyMap<string, stri
     dtypeOf: (key) => weights.dtypeOf(stored(key)),
     load: (key, options) => weights.load(stored(key), options),
     mapped: (key) => weights.mapped(stored(key)),
+    prefetch: (key) => weights.prefetch(stored(key)),
     metadata: weights.metadata,
     describe: () => weights.describe(),
     [Symbol.dispose]: () => weights[Symbol.dispose](),
@@ -67,6 +70,7 @@ export function tensorWeights(
       return plain.to({ copy: true, dtype: dtype ?? plain.dtype, device: device ?? "cpu" });
     },
     mapped: (key) => at(key).detach(),
+    prefetch: () => {},
     metadata: options.metadata ?? new Map(),
     describe: () => `${options.name} (${tensors.size} tensors)`,
     [Symbol.dispose]: () => {},

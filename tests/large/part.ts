@@ -3,14 +3,7 @@
 import { join } from "node:path";
 import { sha256 } from "../../src/base/mod.ts";
 import { Generator, randn, type Tensor } from "../../src/torch/mod.ts";
-import {
-  Denoising,
-  loadTransformer,
-  publishedSizes,
-  StreamedTransformer,
-  VARIANTS,
-  type VelocityModel,
-} from "../../src/wan/mod.ts";
+import { Denoising, loadTransformer, publishedSizes, VARIANTS, type VelocityModel } from "../../src/wan/mod.ts";
 import { openWeights } from "../../src/weights/mod.ts";
 import { useTorch } from "../support/torch.ts";
 
@@ -49,11 +42,10 @@ function step(transformer: VelocityModel): { seconds: number; hash: string } {
 
 await useTorch();
 if (kind === "open") console.log(JSON.stringify({ seconds: open() }));
-else if (kind === "streamed") {
-  using streamed = new StreamedTransformer(openWeights(folder), { config, dtype: "bfloat16", name: folder });
-  console.log(JSON.stringify(step(streamed)));
-} else {
-  const { model, params } = loadTransformer(folder, { dtype: "bfloat16", device: "cpu" });
+else {
+  const blocks = kind === "streamed" ? "mapped" : undefined;
+  const { model, params } = loadTransformer(folder, { dtype: "bfloat16", device: "cpu", blocks });
   console.log(JSON.stringify(step(model)));
   for (const param of params.values()) param[Symbol.dispose]();
+  model[Symbol.dispose]();
 }

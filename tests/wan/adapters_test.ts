@@ -46,10 +46,8 @@ function relative(a: Tensor, b: Tensor): number {
 
 /** The output of a transformer with these weights. */
 function outputOf(weights: Weights, model: ModelSource, inputs: Inputs): Tensor {
-  const { model: transformer } = buildTransformer(weights, {
-    config: model.transformerConfig,
+  const { model: transformer } = buildTransformer({ weights, config: model.transformerConfig, name: "merged" }, {
     dtype: "float32",
-    name: "merged",
   });
   using _transformer = transformer;
   return noGrad(() => transformer.forward(inputs));

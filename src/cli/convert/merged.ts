@@ -39,6 +39,7 @@ export function mergedWeights(weights: Weights, adapters: readonly MergedAdapter
     dtypeOf: (key) => weights.dtypeOf(key),
     load,
     mapped: load,
+    prefetch: (key) => weights.prefetch(key),
     metadata: weights.metadata,
     describe: () => weights.describe(),
     [Symbol.dispose]: () => {},

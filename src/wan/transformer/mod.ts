@@ -1,7 +1,13 @@
 /** The WAN transformer and how it is loaded. */
 export type { BlockContext, WanBlock } from "./block.ts";
 export { parseTransformerConfig, type TransformerConfig } from "./config.ts";
-export { buildTransformer, keepsFloat32, loadTransformer, type TransformerPlace, transformerShapes } from "./load.ts";
+export {
+  buildTransformer,
+  keepsFloat32,
+  loadTransformer,
+  type TransformerFile,
+  type TransformerPlace,
+  transformerShapes,
+} from "./load.ts";
 export { trainableParts, type TransformerParts } from "./parts.ts";
-export { type StreamedOptions, StreamedTransformer } from "./streamed.ts";
 export { type Stem, type TransformerInputs, WanTransformer } from "./transformer.ts";

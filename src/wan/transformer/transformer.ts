@@ -3,7 +3,7 @@
  * training; whoever walks the blocks decides what is kept, recomputed or moved. Letters: B batch, L tokens, C width,
  * T h w latent frames, rows and columns.
  */
-import { LayerNorm, Linear, type Params } from "../../nn/mod.ts";
+import { type BlockWeights, LayerNorm, Linear, type Params } from "../../nn/mod.ts";
 import { dims, type Tensor, tidy, unscoped } from "../../torch/mod.ts";
 import { type BlockContext, modulate, WanBlock } from "./block.ts";
 import type { TransformerConfig } from "./config.ts";
@@ -32,6 +32,8 @@ export interface Stem {
 export class WanTransformer {
   readonly config: TransformerConfig;
   readonly blocks: readonly WanBlock[];
+  /** Brings the blocks' weights in their turn; undefined where they stay. Owned. */
+  blockWeights: BlockWeights | undefined;
   readonly #patchEmbedding: PatchEmbedding;
   readonly #condition: ConditionEmbedder;
   readonly #normOut: LayerNorm;
@@ -105,7 +107,11 @@ export class WanTransformer {
     return tidy(() => {
       const stem = this.stem(inputs);
       let { x } = stem;
-      for (const block of this.blocks) x = tidy(() => block.forward(x, stem));
+      this.blocks.forEach((block, i) => {
+        const run = (): Tensor => tidy(() => block.forward(x, stem));
+        const next = i + 1 < this.blocks.length ? i + 1 : undefined;
+        x = this.blockWeights === undefined ? run() : this.blockWeights.use(i, { run, next });
+      });
       return this.head(x, stem);
     });
   }
@@ -131,8 +137,10 @@ export class WanTransformer {
     return table;
   }
 
-  /** Frees what the model made itself; parameters belong to whoever loaded them. */
+  /** Frees what the model made or brings itself; other parameters belong to whoever loaded them. */
   [Symbol.dispose](): void {
+    this.blockWeights?.[Symbol.dispose]();
+    this.blockWeights = undefined;
     for (const table of this.#ropes.values()) table[Symbol.dispose]();
     this.#ropes.clear();
   }

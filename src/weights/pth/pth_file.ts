@@ -40,6 +40,11 @@ export class PthFile implements Disposable {
     return this.#regions.read(name, this.#entry(name), options);
   }
 
+  /** Asks the system to read a tensor's bytes; returns at once. */
+  prefetch(name: string): void {
+    this.#regions.prefetch(this.#entry(name));
+  }
+
   [Symbol.dispose](): void {
     this.#regions[Symbol.dispose]();
   }

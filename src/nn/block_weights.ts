@@ -1,0 +1,138 @@
+/**
+ * The weights of a model's blocks as they come and go. The layers stay, and so do the adapters on them; what they hold as
+ * parameters is filled before a block is computed and emptied behind it, so that few blocks need be in memory at a time.
+ */
+import { type Device, type Tensor, unscoped } from "../torch/mod.ts";
+import { BlockRing, hostCopy } from "./block_ring.ts";
+
+/**
+ * Where a block's weights are between its turns:
+ * - `resident`: where they are computed with
+ * - `streamed`: in host memory, pinned where there is a card, and copied over beside the block before
+ * - `mapped`: in their file; on the host they are the file's own memory where it has the wanted type
+ */
+export type WeightPlace = "resident" | "streamed" | "mapped";
+
+/** Where parameters are had from, by name. What it hands out is the caller's. */
+export interface BlockSource extends Disposable {
+  /** A tensor of its own in the wanted type, on the host or where it is computed with. */
+  load(name: string, device: Device): Tensor;
+  /** A host tensor in the wanted type, for a short time: the file's memory where that is possible. */
+  mapped(name: string): Tensor;
+  /** Begins to read from the file, without waiting for it. */
+  prefetch(names: Iterable<string>): void;
+  /** Lets go of memory that mapped tensors took. */
+  release(): void;
+}
+
+/** Brings the weights of blocks in their turn. Owns the source and what it loaded; the layers own nothing. */
+export class BlockWeights implements Disposable {
+  readonly #blocks: readonly ReadonlyMap<string, Tensor>[];
+  readonly #source: BlockSource;
+  readonly #device: Device;
+  readonly #places: WeightPlace[];
+  /** Host copies of the streamed blocks' parameters, in their order. */
+  readonly #copies = new Map<number, readonly Tensor[]>();
+  #ring: BlockRing | undefined;
+
+  /** @param options.blocks each block's parameters by name, away; blocks are alike */
+  constructor(options: { blocks: readonly ReadonlyMap<string, Tensor>[]; source: BlockSource; device: Device }) {
+    this.#blocks = options.blocks;
+    this.#source = options.source;
+    this.#device = options.device;
+    this.#places = options.blocks.map(() => "mapped");
+  }
+
+  /** Where each block's weights are. */
+  get places(): readonly WeightPlace[] {
+    return this.#places;
+  }
+
+  /** Puts a block's weights elsewhere. @throws {WeightsError} if the file was changed */
+  move(index: number, place: WeightPlace): void {
+    if (this.#places[index] === place) return;
+    const params = this.#paramsOf(index);
+    for (const param of params.values()) param.depart();
+    for (const copy of this.#copies.get(index) ?? []) copy[Symbol.dispose]();
+    this.#copies.delete(index);
+    this.#ring?.forget(index);
+    this.#places[index] = "mapped"; // what holds should loading fail
+    unscoped(() => {
+      if (place === "resident") {
+        for (const [name, param] of params) param.arrive(this.#source.load(name, this.#device));
+      } else if (place === "streamed") {
+        const copy = (name: string): Tensor => hostCopy(this.#source.load(name, "cpu"), this.#device);
+        this.#copies.set(index, [...params.keys()].map(copy));
+      }
+    });
+    this.#places[index] = place;
+  }
+
+  /**
+   * Computes with a block: its weights are there while `run` runs.
+   * @param options.next the block whose turn is next: its weights are fetched meanwhile
+   */
+  use<T>(index: number, options: { run: () => T; next?: number | undefined }): T {
+    const { run, next } = options;
+    if (next !== undefined && this.#places[next] === "mapped") this.#source.prefetch(this.#paramsOf(next).keys());
+    try {
+      this.#bring(index);
+      const result = run();
+      if (next !== undefined) this.#fetch(next); // after: a card computes while the host is busy with this
+      return result;
+    } finally {
+      this.#leave(index);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const params of this.#blocks) for (const param of params.values()) param[Symbol.dispose]();
+    for (const copies of this.#copies.values()) for (const copy of copies) copy[Symbol.dispose]();
+    this.#copies.clear();
+    this.#ring?.[Symbol.dispose]();
+    this.#source[Symbol.dispose]();
+  }
+
+  #bring(index: number): void {
+    const params = this.#paramsOf(index);
+    if (this.#places[index] === "resident") return;
+    if (!this.#throughRing(index)) {
+      for (const [name, param] of params) param.arrive(this.#source.mapped(name));
+      return;
+    }
+    this.#fetch(index);
+    const arrived = this.#ring?.take(index) ?? [];
+    [...params.values()].forEach((param, i) => param.arrive(arrived[i] as Tensor));
+  }
+
+  #leave(index: number): void {
+    if (this.#places[index] === "resident") return;
+    for (const param of this.#paramsOf(index).values()) param.depart();
+    if (this.#throughRing(index)) this.#ring?.done(index);
+    if (this.#places[index] === "mapped") this.#source.release();
+  }
+
+  /** Starts copying a block to the device, if that is how it comes. */
+  #fetch(index: number): void {
+    if (this.#places[index] === "resident" || !this.#throughRing(index)) return;
+    const params = this.#paramsOf(index);
+    this.#ring ??= new BlockRing([...params.values()], this.#device);
+    const copies = this.#copies.get(index);
+    this.#ring.fetch(
+      index,
+      copies === undefined
+        ? [...params.keys()].map((name) => () => this.#source.mapped(name))
+        : copies.map((copy) => () => copy.alias()),
+    );
+  }
+
+  #throughRing(index: number): boolean {
+    return this.#places[index] === "streamed" || this.#device !== "cpu";
+  }
+
+  #paramsOf(index: number): ReadonlyMap<string, Tensor> {
+    const params = this.#blocks[index];
+    if (params === undefined) throw new RangeError(`a model of ${this.#blocks.length} blocks has no block ${index}`);
+    return params;
+  }
+}
