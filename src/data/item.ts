@@ -1,6 +1,6 @@
 /** What becomes of one file: used, with the frames, crop and bucket that will be used; or rejected, with the cure. */
 
-import { countFrames, type MediaInfo, type Size } from "../media/mod.ts";
+import { countFrames, frameTimes, type MediaInfo, type Size } from "../media/mod.ts";
 import { type BucketOptions, fitToBucket } from "./bucket.ts";
 import { MIN_CLIP_FRAMES, type PlannedItem, timingNotes, usableFrames, type Window } from "./window.ts";
 
@@ -82,7 +82,7 @@ function unreadable(info: MediaInfo): { reason: string; cure: string } | undefin
 
 function tooShort(info: MediaInfo, settings: PlanSettings): { reason: string; cure: string } {
   const least = settings.frameCounts[0] ?? MIN_CLIP_FRAMES;
-  const has = `${info.frameTimes?.length ?? 0} frames in ${info.duration.toFixed(3)} s`;
+  const has = `${info.timeline?.numFrames ?? 0} frames in ${info.duration.toFixed(3)} s`;
   return {
     reason: `it is too short: ${has}, at least ${least} at ${settings.fps} fps are needed`,
     cure: "use a longer clip, or save a frame of it as a picture",
@@ -96,6 +96,6 @@ function notesOn(info: MediaInfo, window: Window): string[] {
     ...(info.numVideoStreams > 1
       ? [`it has ${info.numVideoStreams} video streams; number ${info.streamIndex} is used`]
       : []),
-    ...timingNotes(info.frameTimes ?? [], window),
+    ...timingNotes(info.timeline === undefined ? [] : frameTimes(info.timeline), window),
   ];
 }

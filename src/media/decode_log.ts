@@ -3,6 +3,7 @@
 import type { MediaInfo } from "./info.ts";
 import { FileProblem } from "./problem.ts";
 import { type Child, cleanLine, lastUsefulLine } from "./process.ts";
+import { frameTimes } from "./timeline.ts";
 import { snapTime } from "./times.ts";
 
 /** What ffmpeg says when a frame is damaged and it carries on with a patched one. */
@@ -33,8 +34,8 @@ export class DecodeLog {
 
   /** Seconds that the last frame is taken to last. */
   get nominalInterval(): number {
-    const { frameTimes, duration, fps } = this.#info;
-    const last = frameTimes?.at(-1);
+    const { timeline, duration, fps } = this.#info;
+    const last = timeline === undefined ? undefined : frameTimes(timeline).at(-1);
     if (last !== undefined && duration > last) return duration - last;
     return fps > 0 ? 1 / fps : 1 / 25;
   }

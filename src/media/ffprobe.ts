@@ -2,7 +2,7 @@
 
 import { messageOf } from "../base/mod.ts";
 import { FileProblem } from "./problem.ts";
-import { type ChildOptions, cleanLine, lastUsefulLine, runProgram } from "./process.ts";
+import { Child, type ChildOptions, cleanLine, lastUsefulLine, runProgram } from "./process.ts";
 
 /** Containers that are opened; playlists and lists of files, which name other files, are not among them. */
 const CONTAINERS = "mov,matroska,webm,avi,gif,mpegts,mpeg,flv,ogg,asf,jpeg_pipe,png_pipe,webp_pipe";
@@ -89,8 +89,33 @@ export async function runOnFile(
   args: readonly string[],
   options: ChildOptions,
 ): ReturnType<typeof runProgram> {
+  return await aboutFile(path, () => runProgram("ffprobe", args, { idleSeconds: IDLE_SECONDS, ...options }));
+}
+
+/** Runs ffprobe and hands on its output line by line, however long it is. */
+export async function readLinesOfFile(
+  path: string,
+  args: readonly string[],
+  { onOutput, ...options }: ChildOptions & { onOutput: (line: string) => void },
+): Promise<void> {
+  await aboutFile(path, async () => {
+    await using child = await Child.start("ffprobe", args, { idleSeconds: IDLE_SECONDS, ...options });
+    const decoder = new TextDecoder();
+    let rest = "";
+    for (let piece = await child.read(); piece !== undefined; piece = await child.read()) {
+      const lines = (rest + decoder.decode(piece, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      lines.forEach(onOutput);
+    }
+    if (rest !== "") onOutput(rest);
+    await child.result();
+  });
+}
+
+/** What goes wrong with a child that reads a file is a problem of the file. */
+async function aboutFile<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
-    return await runProgram("ffprobe", args, { idleSeconds: IDLE_SECONDS, ...options });
+    return await read();
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "DataError") throw error;
     throw new FileProblem(path, { attempt: "read", fact: messageOf(error), cause: error });

@@ -137,7 +137,7 @@ async function decoderArgs(info: MediaInfo, options: ReadOptions): Promise<{ arg
 }
 
 function tooFew(picker: FramePicker, options: ReadOptions, info: MediaInfo): { fact: string; cure: string } {
-  const promised = info.frameTimes === undefined ? "" : ` of ${info.frameTimes.length}`;
+  const promised = info.timeline === undefined ? "" : ` of ${info.timeline.numFrames}`;
   const wanted = `${options.numFrames} at ${options.fps} fps are wanted`;
   return {
     fact: `only ${picker.numSource}${promised} frames came out, ${wanted}: it is cut off, damaged or too short`,

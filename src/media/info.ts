@@ -3,6 +3,7 @@
 import { messageOf } from "../base/mod.ts";
 import type { Orientation } from "./picture.ts";
 import { FileProblem } from "./problem.ts";
+import type { Timeline } from "./timeline.ts";
 import type { Ratio } from "./times.ts";
 
 /** Facts about a clip or a still picture. */
@@ -31,8 +32,8 @@ export interface MediaInfo {
   readonly duration: number;
   /** Length in seconds that the header promises for the video; as `duration` where it promises nothing. */
   readonly statedDuration: number;
-  /** Seconds of each frame from the first one, ascending; `[0]` for a still; undefined if not asked for. */
-  readonly frameTimes: readonly number[] | undefined;
+  /** When its frames are shown; undefined if not asked for. */
+  readonly timeline: Timeline | undefined;
   /** Index of the video stream that is used: the default one, else the first. */
   readonly streamIndex: number;
   readonly numVideoStreams: number;

@@ -15,5 +15,6 @@ export { type FrameSize } from "./quality/luma.ts";
 export { psnr } from "./quality/psnr.ts";
 export { figuresPath, writeFigures } from "./quality/write.ts";
 export { contactSheet, type Picture, type SheetOptions, type SheetRow } from "./sheet.ts";
+export { frameTimes, type Timeline } from "./timeline.ts";
 export { chooseFrames, countFrames, TIME_SLACK } from "./times.ts";
 export { writeVideo, type WriteVideoOptions } from "./video_out.ts";

@@ -3,14 +3,15 @@
  * the pixels are applied to the size, since that is what a viewer sees.
  */
 
-import { ffprobe, INPUT_GUARD, readerArgs, runOnFile } from "./ffprobe.ts";
+import { ffprobe, INPUT_GUARD, readerArgs, readLinesOfFile } from "./ffprobe.ts";
 import { checkPixels, hasAlpha, type MediaInfo, openOrExplain } from "./info.ts";
 import type { Orientation } from "./picture.ts";
 import { FileProblem } from "./problem.ts";
 import { fileUrl } from "./process.ts";
 import { type Content, sniffFile } from "./sniff.ts";
 import { probeStill } from "./still.ts";
-import { frameTimesOf, parseRatio, toNumber } from "./times.ts";
+import { PacketList, type Timeline, type TimelineFacts } from "./timeline.ts";
+import { parseRatio, toNumber } from "./times.ts";
 
 /** Options of {@linkcode probe}. */
 export interface ProbeOptions {
@@ -86,14 +87,15 @@ async function probeClip(path: string, options: ProbeOptions): Promise<MediaInfo
     signal: options.signal,
   });
   const hasAudio = streams.some((one) => one.codec_type === "audio");
-  const promised = ({ end, first }: { end: number; first: number }): number => {
+  const promised = ({ end, ticks, tick }: Timeline): number => {
     if (stream.duration !== undefined) return stated;
-    return hasAudio || stated === 0 ? end : stated - Math.max(0, first); // the container's, counted from its time 0
+    if (hasAudio || stated === 0) return end;
+    return stated - Math.max(0, ticks.first * tick); // the container's, counted from its time 0
   };
   const fps = average !== undefined
     ? toNumber(average)
     : listed !== undefined && listed.end > 0
-    ? listed.times.length / listed.end
+    ? listed.numFrames / listed.end
     : 0;
   return {
     path,
@@ -111,7 +113,7 @@ async function probeClip(path: string, options: ProbeOptions): Promise<MediaInfo
     tick,
     duration: listed?.end ?? stated,
     statedDuration: listed === undefined ? stated : promised(listed),
-    frameTimes: listed?.times,
+    timeline: listed,
     streamIndex: stream.index,
     numVideoStreams: videos.length,
     hasAudio,
@@ -124,24 +126,23 @@ async function probeClip(path: string, options: ProbeOptions): Promise<MediaInfo
 async function listFrames(
   path: string,
   streamIndex: number,
-  options: Parameters<typeof frameTimesOf>[1] & { signal: AbortSignal | undefined },
-): Promise<ReturnType<typeof frameTimesOf>> {
+  { signal, ...facts }: TimelineFacts & { signal: AbortSignal | undefined },
+): Promise<Timeline> {
   const args = [
     ...readerArgs("error"),
     ...["-of", "csv=p=0", "-select_streams", String(streamIndex), "-show_entries", "packet=pts,duration,flags"],
     ...INPUT_GUARD,
     ...["-i", fileUrl(path)],
   ];
-  const { stdout } = await runOnFile(path, args, { signal: options.signal });
-  const listed = frameTimesOf(new TextDecoder().decode(stdout), options);
-  if (listed.times.length === 0) {
-    throw new FileProblem(path, {
-      attempt: "read",
-      fact: "it holds no frames",
-      cure: "the file is damaged or cut off: replace it",
-    });
-  }
-  return listed;
+  const packets = new PacketList();
+  await readLinesOfFile(path, args, { signal, onOutput: (line) => packets.add(line) });
+  const timeline = packets.timeline(facts);
+  if (timeline !== undefined) return timeline;
+  throw new FileProblem(path, {
+    attempt: "read",
+    fact: "it holds no frames",
+    cure: "the file is damaged or cut off: replace it",
+  });
 }
 
 /**

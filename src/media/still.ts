@@ -4,6 +4,7 @@ import { ffprobe } from "./ffprobe.ts";
 import { checkPixels, hasAlpha, type MediaInfo, openOrExplain } from "./info.ts";
 import { type PictureHeader, readPictureHeader, withoutPngText } from "./picture.ts";
 import { FileProblem } from "./problem.ts";
+import { STILL_TIMELINE } from "./timeline.ts";
 
 /** The bytes and header of a still picture, checked for its size; text chunks of a PNG are left out. */
 export function readStill(path: string): { bytes: Uint8Array; header: PictureHeader } {
@@ -53,7 +54,7 @@ export async function probeStill(path: string, signal: AbortSignal | undefined):
     tick: 0,
     duration: 0,
     statedDuration: 0,
-    frameTimes: [0],
+    timeline: STILL_TIMELINE,
     streamIndex: 0,
     numVideoStreams: 1,
     hasAudio: false,

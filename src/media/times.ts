@@ -37,41 +37,6 @@ export function snapTime(seconds: number, options: { tick: number; rate: Ratio |
 }
 
 /**
- * Times of the frames of a stream from ffprobe's list of packets, one `pts,duration,flags` a line, in decoding order.
- * Packets that the container hides (flag D) are left out. Where a time is missing, frames are spaced by the average rate.
- * The last frame lasts as long as its packet says, else to the stated duration, else one average interval.
- * @returns seconds from the first frame, ascending; the end of the last frame, likewise; the first frame's own time
- */
-export function frameTimesOf(
-  packets: string,
-  options: { rate: Ratio | undefined; statedRate: Ratio | undefined; tick: number; statedDuration?: number },
-): { times: readonly number[]; end: number; first: number } {
-  const shown: { pts: number; duration: number }[] = [];
-  for (const line of packets.split("\n")) {
-    const [pts, duration, flags] = line.split(",");
-    if (pts === undefined || flags === undefined || flags.includes("D")) continue;
-    shown.push({ pts: Number(pts), duration: Number(duration) });
-  }
-  const interval = options.rate === undefined ? 1 / 25 : options.rate.den / options.rate.num;
-  if (shown.some(({ pts }) => Number.isNaN(pts)) || options.tick === 0) {
-    return { times: shown.map((_, index) => index * interval), end: shown.length * interval, first: 0 };
-  }
-  shown.sort((a, b) => a.pts - b.pts);
-  const first = shown[0]?.pts ?? 0;
-  const snap = { tick: options.tick, rate: options.statedRate };
-  const times = shown.map(({ pts }) => snapTime((pts - first) * options.tick, snap));
-  const last = shown.at(-1);
-  const lastTime = times.at(-1) ?? 0;
-  const stated = (options.statedDuration ?? 0) - lastTime; // the last frame may have no duration of its own
-  const hold = last !== undefined && last.duration > 0
-    ? last.duration * options.tick
-    : stated > 0 && stated < 2 * interval
-    ? stated
-    : interval;
-  return { times, end: snapTime(lastTime + hold, snap), first: first * options.tick };
-}
-
-/**
  * The source frame for each output frame: output frame k is the last source frame whose time is at most
  * `start + k / fps` (plus {@linkcode TIME_SLACK}); before the first frame it is the first.
  * @param times seconds from the first frame, ascending

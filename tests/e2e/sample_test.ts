@@ -38,7 +38,7 @@ Deno.test("sample: golden pipeline_ti2v_t2v from given latents, and the frames a
       compareCase(CASE, { outputs: { ...outputs, latents_per_step: golden.tensor("outputs", "latents_per_step") } });
     });
     const info = await probe(out);
-    assert.deepEqual([info.width, info.height, info.frameTimes?.length], [96, 64, 9]);
+    assert.deepEqual([info.width, info.height, info.timeline?.numFrames], [96, 64, 9]);
   }));
 
 Deno.test("sample: a seed means the same bytes; another seed, LoRA strength aside, others", () =>

@@ -28,7 +28,7 @@ Deno.test("writeVideo() writes each form with its frames and comment, the same b
       assert.deepEqual(await write(), first, name);
       assert.equal(await readComment(path), COMMENT, name);
       const info = await probe(path);
-      assert.deepEqual([info.codec, info.width, info.height, info.frameTimes?.length], [found, 96, 64, 5], name);
+      assert.deepEqual([info.codec, info.width, info.height, info.timeline?.numFrames], [found, 96, 64, 5], name);
       const back = await readFrames(info, { ...SIZE, fps: 10, numFrames: 5 });
       const likeness = psnr(pixels, back.pixels);
       assert.ok(likeness > leastPsnr, `${name}: PSNR ${likeness}`);

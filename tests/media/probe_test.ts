@@ -32,7 +32,7 @@ for (const fact of FACTS) {
     assert.equal(info.pixelFormat, fact.pix_fmt);
     assert.deepEqual([info.codedWidth, info.codedHeight], [fact.width, fact.height]);
     assert.deepEqual([info.width, info.height], [fact.shown_width ?? fact.width, fact.shown_height ?? fact.height]);
-    assert.equal(info.frameTimes?.length, fact.nb_frames);
+    assert.equal(info.timeline?.numFrames, fact.nb_frames);
     assert.equal(info.hasAudio, fact.audio !== undefined);
     if (still) return;
     const [num = 0, den = 1] = fact.fps.split("/").map(Number);

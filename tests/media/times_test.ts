@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { chooseFrames, countFrames } from "../../src/media/mod.ts";
-import { frameTimesOf, parseRatio, snapTime } from "../../src/media/times.ts";
+import { parseRatio, snapTime } from "../../src/media/times.ts";
 
 const RATE_24 = { num: 24, den: 1 };
 
@@ -34,19 +34,6 @@ Deno.test("snapTime() puts milliseconds back onto the grid of the frame rate, an
   assert.equal(snapTime(0.042, { tick: 0.001, rate: RATE_24 }), 1 / 24);
   assert.equal(snapTime(0.045, { tick: 0.001, rate: RATE_24 }), 0.045);
   assert.equal(snapTime(0.0417, { tick: 1 / 90000, rate: RATE_24 }), 0.0417);
-});
-
-Deno.test("frameTimesOf() sorts by time, leaves hidden packets out and counts from the first frame", () => {
-  const packets = "5512,512,K_\n6536,512,__\n6024,512,__\n5000,512,_D\n";
-  const { times, end } = frameTimesOf(packets, { rate: RATE_24, statedRate: RATE_24, tick: 1 / 12288 });
-  assert.deepEqual(times, [0, 512 / 12288, 1024 / 12288]);
-  assert.equal(end, 1536 / 12288);
-});
-
-Deno.test("frameTimesOf() spaces frames by the average rate where times are missing", () => {
-  const { times, end } = frameTimesOf("N/A,41,K_\n0,41,__\n", { rate: RATE_24, statedRate: RATE_24, tick: 0.001 });
-  assert.deepEqual(times, [0, 1 / 24]);
-  assert.equal(end, 2 / 24);
 });
 
 Deno.test("parseRatio() reads rates and refuses 0/0", () => {
