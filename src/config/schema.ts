@@ -39,6 +39,9 @@ type Frozen<T> = T extends readonly unknown[] ? { readonly [K in keyof T]: Froze
 /** A complete, checked and frozen config. All paths in it are absolute; the name is always there. */
 export type RunConfig = Frozen<z.output<typeof configSchema> & { name: string }>;
 
+/** A config whose length in steps is known, which may take the data to tell. */
+export type SettledConfig = RunConfig & { readonly train: TrainConfig & { readonly steps: number } };
+
 /** Section `model`. */
 export type ModelConfig = Frozen<z.output<typeof modelSchema>>;
 /** Section `method`. */

@@ -175,7 +175,7 @@ export class RunFolder implements Disposable {
         path: this.path,
         status: statusOf(newest, this.#lock !== undefined || isLocked(this.path)),
         step: step?.step ?? started?.resumedFrom ?? 0,
-        totalSteps: this.config.train.steps,
+        totalSteps: started?.totalSteps ?? this.config.train.steps,
         loss: step?.loss,
         createdAt: createdAt(this.id, this.#file("config.json")),
         lastHeardAt: heard.at(-1),

@@ -14,8 +14,8 @@ export interface RunSummary {
   readonly status: RunStatus;
   /** The last optimizer step made. */
   readonly step: number;
-  /** The steps that the config asks for. */
-  readonly totalSteps: number;
+  /** The steps of the whole run; undefined while they are to follow from the data. */
+  readonly totalSteps: number | undefined;
   /** Loss of the last step. */
   readonly loss: number | undefined;
   readonly createdAt: string;

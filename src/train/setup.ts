@@ -1,18 +1,20 @@
 /** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
 import { ConfigError } from "../base/mod.ts";
-import type { RunConfig } from "../config/mod.ts";
+import type { RunConfig, SettledConfig } from "../config/mod.ts";
 import { type Dataset, prepareDataset } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { BlockPlan } from "../parallel/mod.ts";
 import { cudaDeviceCount, type Device, type DType } from "../torch/mod.ts";
 import { ModelFolder, type WanTransformer } from "../wan/mod.ts";
 import { folderEncoders } from "./encoders.ts";
+import { settleSteps } from "./length.ts";
 import { makePlan } from "./plan.ts";
 import { makeTrainee, type Trainee } from "./trainee.ts";
 
 /** A run set up. Owns the models, what is trained on them, and the optimizers' state. */
 export interface Session extends Disposable {
-  readonly config: RunConfig;
+  /** The run's, with its length in steps. */
+  readonly config: SettledConfig;
   readonly dataset: Dataset;
   /** The experts that are trained, in the order of their turns: the only one, or high noise before low. */
   readonly trainees: readonly Trainee[];
@@ -40,14 +42,15 @@ export function resolveDtype(dtype: "auto" | "float32" | "bfloat16", device: Dev
  * @throws {WeightsError} {DataError} {ConfigError} as what was loaded, scanned or configured is wrong
  */
 export async function setUp(
-  config: RunConfig,
+  given: RunConfig,
   options: { emit: Emit; signal?: AbortSignal | undefined },
 ): Promise<Session> {
   const { emit, signal } = options;
-  const device = resolveDevice(config.model.device);
-  const dtype = resolveDtype(config.model.dtype, device);
-  const models = openModels(config);
-  const dataset = await encodeClips(config, { models, device, emit, signal });
+  const device = resolveDevice(given.model.device);
+  const dtype = resolveDtype(given.model.dtype, device);
+  const models = openModels(given);
+  const dataset = await encodeClips(given, { models, device, emit, signal });
+  const config = settleSteps(given, { batchesPerEpoch: dataset.batchesPerEpoch(given.train) });
   signal?.throwIfAborted();
 
   using stack = new DisposableStack();

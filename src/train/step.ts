@@ -1,6 +1,6 @@
 /** One optimizer step: micro-steps through the block engine, one look at loss and norm, clipping, update. */
 import { TorchError } from "../base/mod.ts";
-import type { RunConfig } from "../config/mod.ts";
+import type { SettledConfig } from "../config/mod.ts";
 import { learningRateAt } from "../optim/mod.ts";
 import { clipGradients, forwardBackward, totalNorm } from "../parallel/mod.ts";
 import { stack, type Tensor, tidy } from "../torch/mod.ts";
@@ -76,7 +76,7 @@ export function trainStep(trainee: Trainee, { step, ownStep = step, batchAt }: S
   });
 }
 
-function scheduleOf(config: RunConfig): Parameters<typeof learningRateAt>[1] {
+function scheduleOf(config: SettledConfig): Parameters<typeof learningRateAt>[1] {
   const { schedule, learningRate, warmupSteps } = config.optim;
   return {
     kind: schedule === "constant" ? "constant_with_warmup" : "cosine",

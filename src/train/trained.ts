@@ -1,6 +1,6 @@
 /** What training changes, whatever the method: named tensors for optimizer, gradients and checkpoints. */
 import { seedFor } from "../base/mod.ts";
-import type { RunConfig } from "../config/mod.ts";
+import type { SettledConfig } from "../config/mod.ts";
 import { LoraSet } from "../nn/mod.ts";
 import type { Tensor } from "../torch/mod.ts";
 import type { Expert, WanTransformer } from "../wan/mod.ts";
@@ -17,7 +17,7 @@ export interface Trained extends Disposable {
  * What a config trains on a model, as it is before the first step.
  * @throws {ConfigError} if the config names layers that the model does not have
  */
-export function freshTrained(config: RunConfig, options: { model: WanTransformer; expert: Expert }): Trained {
+export function freshTrained(config: SettledConfig, options: { model: WanTransformer; expert: Expert }): Trained {
   const { method, train } = config;
   const { model, expert } = options;
   const purpose = expert === "only" ? "lora" : `lora.${expert}`;

@@ -1,5 +1,5 @@
 /** One expert in training: a model, what is trained on it, and what trains it. */
-import type { RunConfig } from "../config/mod.ts";
+import type { SettledConfig } from "../config/mod.ts";
 import { AdamW, type Optimizer } from "../optim/mod.ts";
 import { type BlockPlan, GradientStore } from "../parallel/mod.ts";
 import type { Device, DType } from "../torch/mod.ts";
@@ -12,7 +12,7 @@ export interface Trainee {
   /** The model's only transformer, or the expert for high or for low noise. */
   readonly expert: Expert;
   /** The run's config as it is for this expert: method, optimizer and steps are its own. */
-  readonly config: RunConfig;
+  readonly config: SettledConfig;
   /** The noise levels that it is trained at, from the first to below the second; 1 itself belongs to whoever has the top. */
   readonly range: SigmaRange;
   readonly model: WanTransformer;
@@ -31,7 +31,7 @@ export interface OwnedTrainee extends Trainee, Disposable {}
 export interface TraineeOptions {
   readonly models: ModelFolder;
   readonly expert: Expert;
-  readonly config: RunConfig;
+  readonly config: SettledConfig;
   readonly device: Device;
   readonly dtype: DType;
   /** What happens to each block's graph, once the model's size is known. */

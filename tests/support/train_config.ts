@@ -1,8 +1,9 @@
 /** Sections of a config as the schema completes them. */
-import { parseConfig, type RunConfig, type TrainConfig } from "../../src/config/mod.ts";
+import { parseConfig, type SettledConfig } from "../../src/config/mod.ts";
+import { settleSteps } from "../../src/train/length.ts";
 
 /** A config of a run that no test starts; its sections are merged into the least there can be. */
-export function runConfig(sections: Record<string, Record<string, unknown>> = {}): RunConfig {
+export function runConfig(sections: Record<string, Record<string, unknown>> = {}): SettledConfig {
   const least: Record<string, Record<string, unknown>> = {
     model: { weights: "." },
     data: { sources: [{ path: "." }] },
@@ -10,10 +11,11 @@ export function runConfig(sections: Record<string, Record<string, unknown>> = {}
   };
   const keys = new Set([...Object.keys(least), ...Object.keys(sections)]);
   const merged = Object.fromEntries([...keys].map((key) => [key, { ...least[key], ...sections[key] }]));
-  return parseConfig(JSON.stringify({ name: "test", ...merged }), { path: "/nowhere/test.jsonc" });
+  const config = parseConfig(JSON.stringify({ name: "test", ...merged }), { path: "/nowhere/test.jsonc" });
+  return settleSteps(config, { batchesPerEpoch: 1 });
 }
 
 /** Section `train`. */
-export function trainSection(values: Record<string, unknown> = {}): TrainConfig {
+export function trainSection(values: Record<string, unknown> = {}): SettledConfig["train"] {
   return runConfig({ train: values }).train;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { TorchError } from "../../src/base/mod.ts";
-import { parseConfig, type RunConfig } from "../../src/config/mod.ts";
+import type { SettledConfig } from "../../src/config/mod.ts";
 import { AdamW } from "../../src/optim/mod.ts";
 import { type BlockPlan, GradientStore } from "../../src/parallel/mod.ts";
 import { full, Generator, randn, type Tensor, tidy } from "../../src/torch/mod.ts";
@@ -9,21 +9,18 @@ import { trainStep } from "../../src/train/step.ts";
 import type { Trainee } from "../../src/train/trainee.ts";
 import { freshTrained } from "../../src/train/trained.ts";
 import { loadTransformer } from "../../src/wan/mod.ts";
+import { runConfig } from "../support/train_config.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
 await useTorch();
 
-function configOf(train: Record<string, unknown>): RunConfig {
-  const text = JSON.stringify({
-    name: "step",
-    model: { weights: "." },
+function configOf(train: Record<string, unknown>): SettledConfig {
+  return runConfig({
     method: { rank: 4 },
-    data: { sources: [{ path: "." }] },
-    train: { steps: 10, seed: 5, ...train },
+    train: { seed: 5, ...train },
     optim: { learningRate: 1e-2, warmupSteps: 0 },
   });
-  return parseConfig(text, { path: "/nowhere/step.jsonc" });
 }
 
 function withTrainee(train: Record<string, unknown>, body: (trainee: Trainee) => void): void {

@@ -39,7 +39,7 @@ export function register(program: Command): void {
 function row(run: ListedRun): string[] {
   if (run.status === "unreadable") return [oneLine(run.id), run.status, "", "", oneLine(run.error)];
   const loss = run.loss === undefined ? "" : run.loss.toFixed(4);
-  return [run.id, run.status, `${run.step}/${run.totalSteps}`, loss, run.lastHeardAt ?? run.createdAt];
+  return [run.id, run.status, `${run.step}/${run.totalSteps ?? "?"}`, loss, run.lastHeardAt ?? run.createdAt];
 }
 
 /** What `--json` gives: the summary, files, and the loss by step. */
@@ -65,7 +65,7 @@ function shown(run: RunFolder): string[][] {
       summary.status + (summary.status === "running" && summary.pid !== undefined ? ` (pid ${summary.pid})` : ""),
     ],
     ["error", summary.error === undefined ? undefined : oneLine(summary.error)],
-    ["step", `${summary.step} of ${summary.totalSteps}`],
+    ["step", `${summary.step} of ${summary.totalSteps ?? "?"}`],
     [
       "loss",
       losses.length === 0 ? undefined : `${mean(losses.slice(0, 20))} at first, ${mean(losses.slice(-20))} of late`,

@@ -79,7 +79,16 @@ export const lossSchema = section({
 
 /** Schema of `train`. */
 export const trainSchema = section({
-  steps: field(count, { title: "Steps", unit: "optimizer steps", description: "Length of the run." }),
+  steps: field(count.optional(), {
+    title: "Steps",
+    unit: "optimizer steps",
+    description: "Length of the run; with two experts, of each. Where epochs is given too, the shorter of both.",
+  }),
+  epochs: field(count.optional(), {
+    title: "Epochs",
+    unit: "passes over the data",
+    description: "Length of the run, where it is to follow from the data.",
+  }),
   batchSize: field(count.default(1), {
     title: "Batch size",
     unit: "clips",
@@ -114,4 +123,7 @@ export const trainSchema = section({
     description: "Median share of noise mixed into a frame that is given, so that the model does not lean on it too " +
       "closely; the share is log-normal with a spread of 0.5. WAN's own code hints at 0.03.",
   }),
-}, { title: "Training", description: "The training loop." });
+}, { title: "Training", description: "The training loop." }).refine(
+  ({ steps, epochs }) => steps !== undefined || epochs !== undefined,
+  { path: ["steps"], message: "a whole number of at least 1, or train.epochs instead" },
+);
