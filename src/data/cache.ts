@@ -1,33 +1,41 @@
 /**
- * Encoded clips and prompts on disk, under keys made of everything that shapes them. A file appears whole or not at all;
- * one that is damaged all the same is removed and made again. Runs may share a folder: who encodes an item claims it
- * first, so that the same work is rarely done twice.
+ * Encoded clips and prompts on disk, under keys made of everything that shapes them. A file appears whole or not at all,
+ * so that its name alone says that an entry is there; one that is damaged all the same is noticed when it is read, and
+ * removed. Runs may share a folder: who makes an entry claims it first, and who uses entries says so (`uses.ts`).
  *
  *     <folder>/latents/ab/abcdef….safetensors    tensor `latents` [1, C, T, h, w], float32
  *     <folder>/text/ab/abcdef….safetensors       tensor `embeds` [n, D], as the encoder gave it
  */
 
-import { hostname } from "node:os";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { kill } from "node:process";
-import { dataCacheFolder, diskError, errorCode, makeFolder, stableHash, WeightsError } from "../base/mod.ts";
+import { dataCacheFolder, errorCode, makeFolder, sha256, stableHash, WeightsError } from "../base/mod.ts";
 import type { DataConfig } from "../config/mod.ts";
 import type { Tensor } from "../torch/mod.ts";
 import { SafetensorsFile, saveSafetensors } from "../weights/mod.ts";
+import { Claim } from "./claim.ts";
 
 declare const keyBrand: unique symbol;
 /** A content key: 64 hex digits. */
 export type CacheKey = string & { readonly [keyBrand]: true };
-/** What is kept. */
-export type CacheKind = "latents" | "text";
 
-const TENSOR = { latents: "latents", text: "embeds" } as const;
-/** A claim of another machine is taken for forgotten after this long. Chosen. */
-const CLAIM_MS = 30 * 60 * 1000;
+/** What is kept, and the name of its tensor. */
+export const CACHE_TENSORS = { latents: "latents", text: "embeds" } as const;
+/** What is kept. */
+export type CacheKind = keyof typeof CACHE_TENSORS;
+/** All that can be kept. */
+export const CACHE_KINDS = Object.keys(CACHE_TENSORS) as readonly CacheKind[];
+
+const ENDING = ".safetensors";
 
 /** The key of something that follows from `parts` alone. */
 export function cacheKey(kind: CacheKind, parts: Readonly<Record<string, unknown>>): CacheKey {
   return stableHash({ kind, version: 1, ...parts }) as CacheKey;
+}
+
+/** The key in the name of an entry's file. @returns undefined for other files */
+export function keyOfName(name: string): CacheKey | undefined {
+  return /^[0-9a-f]{64}\.safetensors$/.test(name) ? name.slice(0, -ENDING.length) as CacheKey : undefined;
 }
 
 /** The folder that `data.cache.dir` means. */
@@ -45,94 +53,78 @@ export class TensorCache {
 
   /** Where an entry is kept. */
   path(kind: CacheKind, key: CacheKey): string {
-    return join(this.folder, kind, key.slice(0, 2), `${key}.safetensors`);
+    return join(this.folder, kind, key.slice(0, 2), `${key}${ENDING}`);
   }
 
-  /** Whether an entry is there and whole. A damaged one is removed. */
+  /** The keys of all entries of a kind, listed at one go: much faster than asking for each. */
+  keys(kind: CacheKind): Set<CacheKey> {
+    const keys = new Set<CacheKey>();
+    for (const shard of namesIn(join(this.folder, kind))) {
+      for (const name of namesIn(join(this.folder, kind, shard))) {
+        const key = keyOfName(name);
+        if (key !== undefined) keys.add(key);
+      }
+    }
+    return keys;
+  }
+
+  /** Whether an entry is there. */
   has(kind: CacheKind, key: CacheKey): boolean {
+    return existsSync(this.path(kind, key));
+  }
+
+  /**
+   * An entry; the tensor is the caller's.
+   * @throws {WeightsError} if it is gone, or damaged or another's: then it is removed, so that it is made again
+   */
+  read(kind: CacheKind, key: CacheKey): Tensor {
     const path = this.path(kind, key);
     try {
       using file = SafetensorsFile.open(path);
-      if (file.metadata.get("key") === key && file.entries.has(TENSOR[kind])) return true;
+      if (file.metadata.get("key") !== key) throw new WeightsError(`Cannot use "${path}": it is another's entry`);
+      return file.read(CACHE_TENSORS[kind]);
     } catch (error) {
-      if (!(error instanceof WeightsError)) throw error;
+      if (error instanceof WeightsError) removeQuietly(path);
+      throw error;
     }
-    removeQuietly(path);
-    return false;
   }
 
-  /** An entry; the tensor is the caller's. @throws {WeightsError} if it is gone or damaged */
-  read(kind: CacheKind, key: CacheKey): Tensor {
-    using file = SafetensorsFile.open(this.path(kind, key));
-    return file.read(TENSOR[kind]);
-  }
-
-  /** Keeps an entry. @throws {DiskError} if the disk refuses */
+  /** Keeps an entry, with the hash of its numbers, by which `verifyCache` sees damage. @throws {DiskError} */
   write(kind: CacheKind, key: CacheKey, tensor: Tensor): void {
     const path = this.path(kind, key);
     makeFolder(join(path, ".."));
-    saveSafetensors(path, { [TENSOR[kind]]: tensor }, { metadata: { key, kind } });
+    const hash = tensor.withBytes(sha256);
+    saveSafetensors(path, { [CACHE_TENSORS[kind]]: tensor }, { metadata: { key, kind, sha256: hash } });
   }
 
   /**
    * Claims the work on an entry.
-   * @returns undefined if another process that lives is at it
+   * @returns undefined if another process is at it
    * @throws {DiskError} if the disk refuses
    */
   claim(kind: CacheKind, key: CacheKey): Claim | undefined {
-    const path = `${this.path(kind, key)}.lock`;
+    const path = this.path(kind, key);
     makeFolder(join(path, ".."));
-    for (let attempt = 0; attempt < 3; attempt++) {
-      try {
-        Deno.writeTextFileSync(path, JSON.stringify({ pid: Deno.pid, host: hostname() }), { createNew: true });
-        return new Claim(path);
-      } catch (error) {
-        if (errorCode(error) !== "EEXIST") throw diskError(`write "${path}"`, error);
-        if (!isForgotten(path)) return undefined;
-        removeQuietly(path);
-      }
-    }
-    return undefined;
+    return Claim.take(`${path}.lock`);
   }
 }
 
-/** The right to make one entry; given back when disposed of. */
-export class Claim implements Disposable {
-  readonly #path: string;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  [Symbol.dispose](): void {
-    removeQuietly(this.#path);
-  }
-}
-
-/** Whether the process that made a claim is gone. */
-function isForgotten(path: string): boolean {
-  let owner: { pid?: unknown; host?: unknown };
-  let age: number;
+/** The names in a folder; none if there is no such folder. */
+export function namesIn(folder: string): string[] {
   try {
-    age = Date.now() - (Deno.statSync(path).mtime?.getTime() ?? 0);
-    owner = JSON.parse(Deno.readTextFileSync(path) || "{}");
+    return readdirSync(folder);
   } catch (error) {
-    return !(error instanceof SyntaxError) && errorCode(error) === "ENOENT"; // it was given back just now
-  }
-  if (owner.host !== hostname() || typeof owner.pid !== "number") return age > CLAIM_MS;
-  if (owner.pid === Deno.pid) return false;
-  try {
-    kill(owner.pid, 0); // asks only
-    return false;
-  } catch (error) {
-    return errorCode(error) === "ESRCH";
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return [];
+    throw error;
   }
 }
 
-function removeQuietly(path: string): void {
+/** Removes a file if it is there and can be removed. @returns whether it was */
+export function removeQuietly(path: string): boolean {
   try {
     Deno.removeSync(path);
+    return true;
   } catch {
-    // it is not there
+    return false;
   }
 }

@@ -6,6 +6,7 @@ import { cat, type Tensor, tidy } from "../torch/mod.ts";
 import { BatchOrder } from "./batches.ts";
 import { type CacheKey, type TensorCache } from "./cache.ts";
 import type { RejectedFile } from "./scan.ts";
+import type { CacheUse } from "./uses.ts";
 
 /** One window of a clip, or a still, that comes up as a whole. */
 export interface DatasetItem {
@@ -45,23 +46,35 @@ export interface BatchOptions {
 }
 
 /** The items of a run and their tensors, which are read from the cache as they are needed. */
-export class Dataset {
+export class Dataset implements Disposable {
   /** In the order of their paths. */
   readonly items: readonly DatasetItem[];
   readonly rejected: readonly RejectedFile[];
   readonly #cache: TensorCache;
   readonly #textKeys: ReadonlyMap<string, CacheKey>;
+  readonly #use: CacheUse;
   #order: { readonly key: string; readonly order: BatchOrder } | undefined;
 
   /** Use `prepareDataset`. */
   constructor(
     items: readonly DatasetItem[],
-    parts: { rejected: readonly RejectedFile[]; cache: TensorCache; textKeys: ReadonlyMap<string, CacheKey> },
+    parts: {
+      rejected: readonly RejectedFile[];
+      cache: TensorCache;
+      textKeys: ReadonlyMap<string, CacheKey>;
+      use: CacheUse;
+    },
   ) {
     this.items = items;
     this.rejected = parts.rejected;
     this.#cache = parts.cache;
     this.#textKeys = parts.textKeys;
+    this.#use = parts.use;
+  }
+
+  /** Lets go of the entries in the cache: from now on they may be evicted. */
+  [Symbol.dispose](): void {
+    this.#use[Symbol.dispose]();
   }
 
   /**

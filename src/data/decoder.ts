@@ -5,8 +5,8 @@ import type { PlannedWindow } from "./plan.ts";
 
 /** What decides which window is decoded ahead, and until when. */
 export interface DecoderOptions {
-  /** Whether the frames of `next` are wanted after those of `now`, asked just before they would be decoded. */
-  readonly isWanted: (next: PlannedWindow, now: PlannedWindow) => boolean;
+  /** Whether the frames of a window are wanted, asked just before they would be decoded. */
+  readonly isWanted: (next: PlannedWindow) => boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -45,7 +45,7 @@ export class Decoder implements AsyncDisposable {
   #after(planned: PlannedWindow): PlannedWindow | undefined {
     for (let at = this.#queue.indexOf(planned) + 1; at < this.#queue.length; at++) {
       const next = this.#queue[at];
-      if (next !== undefined && this.#isWanted(next, planned)) return next;
+      if (next !== undefined && this.#isWanted(next)) return next;
     }
     return undefined;
   }

@@ -4,6 +4,7 @@ import { DataError } from "../base/mod.ts";
 import type { Frames } from "../media/mod.ts";
 import { fromBytes, type Tensor, tidy } from "../torch/mod.ts";
 import type { CacheKey, CacheKind, TensorCache } from "./cache.ts";
+import type { CacheLimit } from "./cache_limit.ts";
 
 /** The model's encoders, as functions, and what tells them apart. */
 export interface Encoders {
@@ -16,7 +17,7 @@ export interface Encoders {
 }
 
 /** How long to wait before asking again whether another process has finished. */
-const POLL_MS = 500;
+const POLL_MS = 100;
 
 /** Brightest value of black, and mean change that still counts as none, of 255. Chosen. */
 const BLACK = 24;
@@ -73,7 +74,7 @@ export interface Job {
 export async function ensureCached(
   cache: TensorCache,
   { kind, key, make }: Job,
-  options: { wait: boolean; signal?: AbortSignal | undefined },
+  options: { wait: boolean; limit?: CacheLimit; signal?: AbortSignal | undefined },
 ): Promise<boolean> {
   for (;;) {
     options.signal?.throwIfAborted();
@@ -87,6 +88,7 @@ export async function ensureCached(
       if (made.numel === 0) throw new DataError(`Cannot encode: the ${kind} encoder returned an empty tensor`);
       using stored = kind === "latents" ? made.to({ dtype: "float32", device: "cpu" }) : made.to({ device: "cpu" });
       cache.write(kind, key, stored);
+      await options.limit?.wrote(stored.numBytes);
       return true;
     }
     if (!options.wait) return false;

@@ -31,6 +31,8 @@ export class FileFacts implements Disposable {
   readonly #db: DatabaseSync;
   readonly #read: StatementSync;
   readonly #write: StatementSync;
+  /** What was read last: several facts about one file are asked for in a row. */
+  #written: { readonly state: FileState; readonly facts: Readonly<Record<string, unknown>> } | undefined;
   readonly #waiting = new Map<string, { stamp: string; facts: Record<string, unknown> }>();
 
   /**
@@ -50,13 +52,17 @@ export class FileFacts implements Disposable {
   }
 
   /** Everything known about this state of a file, by kind. */
-  of({ path, stamp }: FileState): Readonly<Record<string, unknown>> {
+  of(state: FileState): Readonly<Record<string, unknown>> {
+    const { path, stamp } = state;
     const waiting = this.#waiting.get(path);
+    const written = this.#written?.state === state ? this.#written.facts : this.#readRow(state);
+    this.#written = { state, facts: written };
+    return waiting?.stamp === stamp ? { ...written, ...waiting.facts } : written;
+  }
+
+  #readRow({ path, stamp }: FileState): Readonly<Record<string, unknown>> {
     const row = this.#guard(() => this.#read.get(path));
-    return {
-      ...(row?.stamp === stamp ? JSON.parse(String(row.facts)) : {}),
-      ...(waiting?.stamp === stamp ? waiting.facts : {}),
-    };
+    return row?.stamp === stamp ? JSON.parse(String(row.facts)) : {};
   }
 
   /** Keeps a fact: what JSON can hold. Written with others a little later, at the latest on disposal. */
@@ -81,6 +87,7 @@ export class FileFacts implements Disposable {
     if (this.#waiting.size === 0) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
+    this.#written = undefined;
     this.#guard(() => {
       this.#db.exec("BEGIN IMMEDIATE");
       for (const [path, { stamp, facts }] of waiting) {

@@ -3,6 +3,16 @@
 export { BatchOrder, type Orderable, type OrderedBatch, type OrderedEntry } from "./batches.ts";
 export { type BucketOptions, listBuckets, MAX_UPSCALE, nearestBucket } from "./bucket.ts";
 export { type CacheKey, type CacheKind, dataCacheDir, TensorCache } from "./cache.ts";
+export {
+  type Amount,
+  type CacheStats,
+  cacheStats,
+  type DamagedEntry,
+  pruneCache,
+  type PruneOptions,
+  type PruneResult,
+  verifyCache,
+} from "./cache_care.ts";
 export { type Batch, type BatchOptions, Dataset, type DatasetItem } from "./dataset.ts";
 export { type Encoders, framesToTensor } from "./encode.ts";
 export { FileFacts, type FileState, fileState } from "./file_facts.ts";

@@ -7,11 +7,12 @@ import type { DataConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { FileProblem, findPrograms, type MediaInfo, quoteName } from "../media/mod.ts";
 import { listBuckets } from "./bucket.ts";
-import { dataCacheDir } from "./cache.ts";
+import { type CacheKey, dataCacheDir } from "./cache.ts";
 import { FileFacts, type FileState, fileState } from "./file_facts.ts";
 import { type Plan, planItem, type PlanSettings } from "./item.ts";
 import { contentHash, probedInfo } from "./probed.ts";
 import { type FoundFile, type RejectedFile, scanSources } from "./scan.ts";
+import { Stage } from "./stage.ts";
 import { listFrameCounts, type Window } from "./window.ts";
 
 /** What the model asks of pictures. */
@@ -39,6 +40,8 @@ export interface PlannedFile {
 export interface PlannedWindow {
   readonly planned: PlannedFile;
   readonly window: Window;
+  /** Of its latents. */
+  readonly key: CacheKey;
 }
 
 /** The decisions over all files of the sources. */
@@ -69,7 +72,7 @@ const AT_ONCE = 2;
 export async function planDataset(config: DataConfig, options: PlanOptions): Promise<DataPlan> {
   const { emit } = options;
   const settings = planSettings(config, options.geometry);
-  await findPrograms();
+  const { version } = await findPrograms();
   using facts = new FileFacts(options.cacheDir ?? dataCacheDir(config));
   const scan = scanSources(config.sources, { triggerWord: config.triggerWord });
   const rejections = new Rejections(config.onBadFile, emit);
@@ -77,14 +80,14 @@ export async function planDataset(config: DataConfig, options: PlanOptions): Pro
   const results: (PlannedFile | RejectedFile)[] = [];
   let next = 0;
   let done = 0;
-  emit?.({ type: "stage", stage: "probing", done, total: scan.found.length });
+  const stage = new Stage("probing", { total: scan.found.length, emit });
   const worker = async (): Promise<void> => {
     for (let index = next++; index < scan.found.length; index = next++) {
       options.signal?.throwIfAborted();
       const file = scan.found[index];
       if (file === undefined) return;
-      results[index] = await planFile(file, { settings, facts, signal: options.signal });
-      emit?.({ type: "stage", stage: "probing", done: ++done, total: scan.found.length, item: file.path });
+      results[index] = await planFile(file, { settings, facts, version, signal: options.signal });
+      stage.tell(++done, file.path);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -107,14 +110,19 @@ export function planSettings(config: DataConfig, geometry: DataGeometry): PlanSe
 
 async function planFile(
   file: FoundFile,
-  { settings, facts, signal }: { settings: PlanSettings; facts: FileFacts; signal: AbortSignal | undefined },
+  { settings, ...known }: {
+    settings: PlanSettings;
+    facts: FileFacts;
+    version: string;
+    signal: AbortSignal | undefined;
+  },
 ): Promise<PlannedFile | RejectedFile> {
   try {
     const state = fileState(file.path);
-    const info = await probedInfo(state, { facts, signal });
+    const info = await probedInfo(state, known);
     const plan = planItem(info, { kind: file.kind, settings });
     if (plan.status === "rejected") return { path: file.path, reason: plan.reason, cure: plan.cure };
-    return { file, info, plan, content: await contentHash(state, facts), state };
+    return { file, info, plan, content: await contentHash(state, known.facts), state };
   } catch (error) {
     return rejectionOf(file.path, error);
   }

@@ -3,23 +3,17 @@
 import { DataError } from "../base/mod.ts";
 import type { DataConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
-import { FileProblem, quoteName } from "../media/mod.ts";
-import type { Tensor } from "../torch/mod.ts";
+import { quoteName } from "../media/mod.ts";
 import { type CacheKey, cacheKey, dataCacheDir, TensorCache } from "./cache.ts";
+import { CacheLimit } from "./cache_limit.ts";
 import { Dataset, type DatasetItem } from "./dataset.ts";
-import { Decoder } from "./decoder.ts";
-import { contentNotes, type Encoders, ensureCached, framesToTensor } from "./encode.ts";
-import { fileState } from "./file_facts.ts";
+import type { Encoders } from "./encode.ts";
+import { fillTexts, fillWindows } from "./fill.ts";
 import { nameSome, Notes } from "./notes.ts";
-import {
-  type DataGeometry,
-  planDataset,
-  type PlannedFile,
-  type PlannedWindow,
-  rejectionOf,
-  Rejections,
-} from "./plan.ts";
+import { type DataGeometry, planDataset, type PlannedFile, type PlannedWindow, Rejections } from "./plan.ts";
 import type { RejectedFile } from "./scan.ts";
+import { Stage } from "./stage.ts";
+import { CacheUse } from "./uses.ts";
 
 /** What {@linkcode prepareDataset} needs besides the config. */
 export interface PrepareOptions extends Encoders {
@@ -34,137 +28,111 @@ export interface PrepareOptions extends Encoders {
 
 /** Changes whenever frames are chosen, turned, scaled or cut by another rule, so that old latents are not taken. */
 const FRAME_RULE = 2;
+/** Used files that are told one by one; where there are more, only their number is. Chosen. */
+const MOST_TOLD = 1000;
+
+/** A file with all its windows: each variant of each of its items. */
+interface FileWindows {
+  readonly planned: PlannedFile;
+  readonly windows: readonly PlannedWindow[];
+}
 
 /**
  * Scans, probes, decodes and encodes what the config names; what is in the cache is taken from there. All captions are
  * encoded before the first clip, so the text encoder may be let go at the first call of `encodeVideo`.
+ * @returns holds its entries in the cache, so that nobody evicts them, until it is disposed of
  * @throws {DataError} if no file can be used, or at the first bad file where `onBadFile` is "stop"
  * @throws {DiskError} if the cache cannot be written; {SetupError} if ffmpeg is missing; {ConfigError} as planDataset
  */
 export async function prepareDataset(config: DataConfig, options: PrepareOptions): Promise<Dataset> {
+  const { emit, signal } = options;
   const plan = await planDataset(config, options);
   const cache = new TensorCache(options.cacheDir ?? dataCacheDir(config));
-  const rejections = new Rejections(config.onBadFile, options.emit);
+  const rejections = new Rejections(config.onBadFile, emit);
   const notes = new Notes();
-  const textKeys = await encodeCaptions(plan.used, { config, cache, options });
-  const items = await encodeClips(plan.used, { cache, options, rejections, notes });
+  const files = plan.used.map((planned) => ({ planned, windows: windowsOf(planned, options) }));
+  const textKeys = textKeysOf(plan.used, { config, options });
+  using owned = new DisposableStack();
+  const use = owned.use(await CacheUse.begin(cache.folder, allKeys(files, textKeys))); // before the look at what is there
+  const missing = missingFrom(cache, { files, textKeys });
+  const limit = new CacheLimit(cache.folder, config.cache);
+  const total = missing.texts.size + missing.windows.length;
+  const stage = new Stage("encoding", { total, emit });
+  const filling = { cache, limit, encoders: options, rejections, notes, stage, signal };
+  await fillTexts(missing.texts, filling);
+  const failed = await fillWindows(missing.windows, filling);
+  await limit.end(emit);
+  const used = withoutFailed(files, { failed, rejections });
+  for (const { planned } of used) notes.add(planned.file.path, [...planned.file.notes, ...planned.plan.notes]);
+  if (used.length <= MOST_TOLD) { for (const { planned } of used) tellUsed(planned, emit); }
   notes.add("", sameContent(plan.used));
-  notes.tell(options.emit);
+  notes.tell(emit);
   const rejected = [...plan.rejected, ...rejections.list];
-  if (items.length === 0) throw nothingUsable(config, rejected);
-  return new Dataset(items, { rejected, cache, textKeys });
+  if (used.length === 0) throw nothingUsable(config, rejected);
+  owned.move();
+  return new Dataset(used.flatMap(itemsOf), { rejected, cache, textKeys, use });
 }
 
-/** What the encoding of clips needs and reports to. */
-interface Work {
-  readonly cache: TensorCache;
-  readonly options: PrepareOptions;
-  readonly rejections: Rejections;
-  readonly notes: Notes;
+function windowsOf(planned: PlannedFile, { fingerprints }: PrepareOptions): PlannedWindow[] {
+  const shared = { content: planned.content, rule: FRAME_RULE, encoder: fingerprints.video };
+  return planned.plan.items.flatMap(({ variants }) =>
+    variants.map((window) => ({ planned, window, key: cacheKey("latents", { ...shared, window }) }))
+  );
 }
 
-/** Encodes what is missing; files that another process is at are left for a second round. */
-async function encodeClips(files: readonly PlannedFile[], work: Work): Promise<DatasetItem[]> {
-  const { cache, options } = work;
-  const { emit, signal } = options;
-  const items = new Map<PlannedFile, DatasetItem[]>();
-  let queue = files.map((planned) => ({ planned, windows: windowsOf(planned) }));
-  let done = 0;
-  for (const wait of [false, true]) {
-    const later: typeof queue = [];
-    const isWanted = (next: PlannedWindow, now: PlannedWindow): boolean => {
-      const key = latentsKey(next, options);
-      return key !== latentsKey(now, options) && !cache.has("latents", key);
-    };
-    await using decoder = new Decoder(queue.flatMap(({ windows }) => windows), { isWanted, signal });
-    for (const file of queue) {
-      const { planned, windows } = file;
-      emit?.({ type: "stage", stage: "encoding", done, total: files.length, item: planned.file.path });
-      try {
-        if (!await encodeWindows(windows, { wait, decoder, ...work })) {
-          later.push(file);
-          continue;
-        }
-        items.set(planned, itemsOf(planned, options));
-        tellUsed(planned, emit);
-        work.notes.add(planned.file.path, [...planned.file.notes, ...planned.plan.notes]);
-      } catch (error) {
-        work.rejections.add(rejectionOf(planned.file.path, error));
-      }
-      done++;
-    }
-    queue = later;
-  }
-  emit?.({ type: "stage", stage: "encoding", done, total: files.length });
-  return files.flatMap((planned) => items.get(planned) ?? []);
-}
-
-/** All windows of a file: each variant of each of its items. */
-function windowsOf(planned: PlannedFile): PlannedWindow[] {
-  return planned.plan.items.flatMap(({ variants }) => variants.map((window) => ({ planned, window })));
-}
-
-/** @returns false if another process is at one of them and `wait` is not set */
-async function encodeWindows(
-  windows: readonly PlannedWindow[],
-  { wait, ...work }: Work & { readonly wait: boolean; readonly decoder: Decoder },
-): Promise<boolean> {
-  const { cache, options } = work;
-  let all = true;
-  for (const planned of windows) {
-    const key = latentsKey(planned, options);
-    const make = (): Promise<Tensor> => encodeWindow(planned, work);
-    all = await ensureCached(cache, { kind: "latents", key, make }, { wait, signal: options.signal }) && all;
-  }
-  return all;
-}
-
-async function encodeCaptions(
+/** The keys of all texts that may be asked for. */
+function textKeysOf(
   used: readonly PlannedFile[],
-  { config, cache, options }: { config: DataConfig; cache: TensorCache; options: PrepareOptions },
-): Promise<Map<string, CacheKey>> {
-  const captions = new Set([...used.map(({ file }) => file.caption), ...options.prompts ?? []]);
-  if (config.captionDropout > 0 && used.length > 0) captions.add("");
-  const keys = new Map<string, CacheKey>();
-  for (const caption of captions) {
-    const key = cacheKey("text", { caption, encoder: options.fingerprints.text });
-    keys.set(caption, key);
-    const make = async (): Promise<Tensor> => await options.encodeText(caption);
-    await ensureCached(cache, { kind: "text", key, make }, { wait: true, signal: options.signal });
+  { config, options }: { config: DataConfig; options: PrepareOptions },
+): Map<string, CacheKey> {
+  const texts = new Set(used.map(({ file }) => file.caption));
+  for (const prompt of options.prompts ?? []) texts.add(prompt);
+  if (config.captionDropout > 0 && used.length > 0) texts.add("");
+  const encoder = options.fingerprints.text;
+  return new Map([...texts].map((caption) => [caption, cacheKey("text", { caption, encoder })]));
+}
+
+function* allKeys(files: readonly FileWindows[], textKeys: ReadonlyMap<string, CacheKey>): Generator<CacheKey> {
+  yield* textKeys.values();
+  for (const { windows } of files) for (const { key } of windows) yield key;
+}
+
+/** What is not in the cache, each key once. */
+function missingFrom(
+  cache: TensorCache,
+  { files, textKeys }: { files: readonly FileWindows[]; textKeys: ReadonlyMap<string, CacheKey> },
+): { texts: Map<string, CacheKey>; windows: PlannedWindow[] } {
+  const texts = cache.keys("text");
+  const latents = cache.keys("latents");
+  const windows = new Map<CacheKey, PlannedWindow>();
+  for (const window of files.flatMap((file) => file.windows)) {
+    if (!latents.has(window.key) && !windows.has(window.key)) windows.set(window.key, window);
   }
-  return keys;
+  return { texts: new Map([...textKeys].filter(([, key]) => !texts.has(key))), windows: [...windows.values()] };
 }
 
-function latentsKey({ planned, window }: PlannedWindow, { fingerprints }: PrepareOptions): CacheKey {
-  return cacheKey("latents", { content: planned.content, window, rule: FRAME_RULE, encoder: fingerprints.video });
+/** The files all of whose windows are there; the others, those of the same content included, are rejected. */
+function withoutFailed(
+  files: readonly FileWindows[],
+  { failed, rejections }: { failed: ReadonlyMap<CacheKey, RejectedFile>; rejections: Rejections },
+): readonly FileWindows[] {
+  if (failed.size === 0) return files;
+  const told = new Set(rejections.list.map(({ path }) => path));
+  return files.filter(({ planned: { file: { path } }, windows }) => {
+    const reason = windows.map(({ key }) => failed.get(key)).find((rejected) => rejected !== undefined);
+    if (reason !== undefined && !told.has(path)) rejections.add({ ...reason, path });
+    return reason === undefined;
+  });
 }
 
-async function encodeWindow(
-  planned: PlannedWindow,
-  { decoder, options, notes }: Work & { readonly decoder: Decoder },
-): Promise<Tensor> {
-  const decoded = await decoder.take(planned);
-  const { file, state } = planned.planned;
-  if (fileState(file.path).stamp !== state.stamp) {
-    throw new FileProblem(file.path, {
-      attempt: "decode",
-      fact: "it was changed while it was read",
-      cure: "start again when it is finished",
-    });
-  }
-  notes.add(file.path, contentNotes(decoded));
-  using frames = framesToTensor(decoded);
-  return await options.encodeVideo(frames);
-}
-
-function itemsOf(planned: PlannedFile, options: PrepareOptions): DatasetItem[] {
-  const { file, plan } = planned;
+function itemsOf({ planned, windows }: FileWindows): DatasetItem[] {
+  const { file: { path, caption, repeats }, plan } = planned;
+  const keys = windows.map(({ key }) => key);
   return plan.items.flatMap(({ bucket, variants }) => {
+    const latentsKeys = keys.splice(0, variants.length);
     const [first] = variants;
     if (first === undefined) return [];
     const { frames, fps, crop: { width, height } } = first;
-    const latentsKeys = variants.map((window) => latentsKey({ planned, window }, options));
-    const { path, caption, repeats } = file;
     return [{ path, caption, frames, fps, width, height, repeats, bucket, latentsKeys }];
   });
 }

@@ -1,7 +1,7 @@
 /** What a file is and holds, from what is known of it where it did not change since. */
 
 import { sha256File } from "../base/mod.ts";
-import { findPrograms, type MediaInfo, probe } from "../media/mod.ts";
+import { type MediaInfo, probe } from "../media/mod.ts";
 import type { FileFacts, FileState } from "./file_facts.ts";
 
 /** Changes whenever `probe` says something else about the same file. */
@@ -10,10 +10,14 @@ const PROBE_RULE = 2;
 /** What {@linkcode probe} says of a file. @throws as `probe`; a failure is not kept */
 export async function probedInfo(
   state: FileState,
-  { facts, signal }: { facts: FileFacts; signal: AbortSignal | undefined },
+  { facts, version, signal }: {
+    facts: FileFacts;
+    /** Of ffmpeg: another one may see more. */
+    version: string;
+    signal: AbortSignal | undefined;
+  },
 ): Promise<MediaInfo> {
-  const kind = `probe/${PROBE_RULE}/${(await findPrograms()).version}`; // another ffmpeg may see more
-  return await facts.remember(state, kind, () => probe(state.path, { signal }));
+  return await facts.remember(state, `probe/${PROBE_RULE}/${version}`, () => probe(state.path, { signal }));
 }
 
 /** SHA-256 of a file's bytes. @throws errors of the system */

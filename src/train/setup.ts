@@ -49,11 +49,11 @@ export async function setUp(
   const device = resolveDevice(given.model.device);
   const dtype = resolveDtype(given.model.dtype, device);
   const models = openModels(given);
-  const dataset = await encodeClips(given, { models, device, emit, signal });
+  using stack = new DisposableStack();
+  const dataset = stack.use(await encodeClips(given, { models, device, emit, signal }));
   const config = settleSteps(given, { batchesPerEpoch: dataset.batchesPerEpoch(given.train) });
   signal?.throwIfAborted();
 
-  using stack = new DisposableStack();
   const plan = (model: WanTransformer): readonly BlockPlan[] =>
     planBlocks(model, { config, dataset, models, device, dtype, emit });
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "transformer" });
@@ -139,9 +139,7 @@ async function encodeClips(
 /** Tokens of the largest clip. */
 function largestClip(dataset: Dataset, models: ModelFolder): number {
   const { spatialDivisor, temporalStride } = models;
-  return Math.max(
-    ...dataset.items.map(({ width, height, frames }) =>
-      ((frames - 1) / temporalStride + 1) * (width / spatialDivisor) * (height / spatialDivisor)
-    ),
-  );
+  return dataset.items.reduce((most, { width, height, frames }) => {
+    return Math.max(most, ((frames - 1) / temporalStride + 1) * (width / spatialDivisor) * (height / spatialDivisor));
+  }, 0);
 }

@@ -40,7 +40,7 @@ export function standIns(calls: Calls): Pick<PrepareOptions, "encodeVideo" | "en
   };
 }
 
-/** Prepares a dataset; collects events. */
+/** Prepares a dataset; collects events. Its hold on the cache is let go, so that tests need not dispose of it. */
 export async function prepare(
   values: Record<string, unknown>,
   options: Partial<PrepareOptions> & { cacheDir: string },
@@ -53,5 +53,6 @@ export async function prepare(
     emit: (event) => events.push(event),
     ...options,
   });
+  dataset[Symbol.dispose]();
   return { dataset, events, calls };
 }
