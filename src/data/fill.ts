@@ -41,10 +41,10 @@ async function inTwoRounds<T>(
 export async function fillTexts(missing: ReadonlyMap<string, CacheKey>, filling: Filling): Promise<void> {
   const { cache, encoders, limit, signal, stage } = filling;
   await inTwoRounds([...missing], async ([caption, key], { wait }) => {
-    stage.tell(stage.done, caption === "" ? "the empty caption" : caption);
+    stage.begin(caption === "" ? "the empty caption" : caption);
     const make = async (): Promise<Tensor> => await encoders.encodeText(caption);
     if (!await ensureCached(cache, { kind: "text", key, make }, { wait, limit, signal })) return false;
-    stage.tell(stage.done + 1);
+    stage.end();
     return true;
   });
 }
@@ -69,7 +69,7 @@ export async function fillWindows(
     const before = failedFiles.get(planned);
     if (before !== undefined) failed.set(key, before);
     else {
-      stage.tell(stage.done, planned.file.path);
+      stage.begin(planned.file.path);
       try {
         const make = (): Promise<Tensor> => encodeWindow(next, { decoder, ...filling });
         if (!await ensureCached(cache, { kind: "latents", key, make }, { wait, limit, signal })) return false;
@@ -80,7 +80,7 @@ export async function fillWindows(
         failed.set(key, rejected);
       }
     }
-    stage.tell(stage.done + 1);
+    stage.end();
     return true;
   });
   return failed;

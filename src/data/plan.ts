@@ -79,15 +79,15 @@ export async function planDataset(config: DataConfig, options: PlanOptions): Pro
   scan.rejected.forEach((file) => rejections.add(file));
   const results: (PlannedFile | RejectedFile)[] = [];
   let next = 0;
-  let done = 0;
   const stage = new Stage("probing", { total: scan.found.length, emit });
   const worker = async (): Promise<void> => {
     for (let index = next++; index < scan.found.length; index = next++) {
       options.signal?.throwIfAborted();
       const file = scan.found[index];
       if (file === undefined) return;
+      stage.begin(file.path);
       results[index] = await planFile(file, { settings, facts, version, signal: options.signal });
-      stage.tell(++done, file.path);
+      stage.end();
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));

@@ -4,30 +4,36 @@ import type { Emit, EventOf } from "../events/mod.ts";
 
 const EVERY_MS = 100;
 
-/** Tells `stage` events. */
+/** Tells `stage` events: what is begun, at most ten times a second, and the end. */
 export class Stage {
   readonly #name: EventOf<"stage">["stage"];
   readonly #total: number;
   readonly #emit: Emit | undefined;
+  #done = 0;
   #toldAt = -Infinity;
-  /** Units done. */
-  done = 0;
 
   /** @param options.total units in all; of none, nothing is told */
   constructor(name: EventOf<"stage">["stage"], { total, emit }: { total: number; emit: Emit | undefined }) {
     this.#name = name;
     this.#total = total;
     this.#emit = emit;
-    this.tell(0);
+    this.#tell();
   }
 
-  /** The end is always told, what comes between at most ten times a second. */
-  tell(done: number, item?: string): void {
-    this.done = done;
-    if (this.#total === 0 || this.#emit === undefined) return;
-    if (done < this.#total && performance.now() - this.#toldAt < EVERY_MS) return;
+  /** A unit is begun. */
+  begin(item: string): void {
+    if (performance.now() - this.#toldAt >= EVERY_MS) this.#tell(item);
+  }
+
+  /** A unit is done. */
+  end(): void {
+    if (++this.#done === this.#total) this.#tell();
+  }
+
+  #tell(item?: string): void {
+    if (this.#total === 0) return;
     this.#toldAt = performance.now();
     const named = item === undefined ? {} : { item };
-    this.#emit({ type: "stage", stage: this.#name, done, total: this.#total, ...named });
+    this.#emit?.({ type: "stage", stage: this.#name, done: this.#done, total: this.#total, ...named });
   }
 }
