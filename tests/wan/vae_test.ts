@@ -5,7 +5,7 @@ import { ShapeError, WeightsError } from "../../src/base/mod.ts";
 import { arange, Generator, liveHandles, ones, rand, randn, type Tensor, zeros } from "../../src/torch/mod.ts";
 import { averageDown, duplicateUp, patchify, unpatchify } from "../../src/wan/vae/shortcut.ts";
 import { loadVae, parseVaeConfig, type VaeConfig, vaeShapes, WanVae } from "../../src/wan/vae/mod.ts";
-import { resolveTiling } from "../../src/wan/vae/tiling.ts";
+import { resolveTiling, type TileSizes } from "../../src/wan/vae/tiling.ts";
 import { goldenDir } from "../support/paths.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
@@ -100,14 +100,18 @@ Deno.test("WanVae works on tiles of any size, blends them and keeps to their siz
 Deno.test("tiling is chosen by the size of what a half makes of a chunk", () => {
   const published = { ...parseVaeConfig(config, "x"), baseDim: 160, decoderBaseDim: 256 };
   const older = { ...published, baseDim: 96, decoderBaseDim: 96, patchSize: 1, isResidual: false };
-  const auto = (config: VaeConfig, half: "encode" | "decode", [width, height]: readonly [number, number]): number =>
-    resolveTiling("auto", { config, half, width, height, stride: 16, elementBytes: 4 })?.width ?? 0;
+  const auto = (
+    config: VaeConfig,
+    half: "encode" | "decode",
+    [width, height]: readonly [number, number],
+  ): TileSizes | undefined => resolveTiling("auto", { config, half, width, height, stride: 16, elementBytes: 4 });
   for (const config of [published, older]) {
-    assert.equal(auto(config, "decode", [832, 480]), 0);
-    assert.equal(auto(config, "decode", [1280, 704]), 256);
-    assert.equal(auto(config, "encode", [832, 480]), 0);
+    assert.equal(auto(config, "decode", [832, 480]), undefined);
+    const tiles = auto(config, "decode", [1280, 704]);
+    assert.deepEqual(tiles, { width: 320 + 64, strideWidth: 320, height: 240 + 64, strideHeight: 240 }, "4 x 3 tiles");
+    assert.equal(auto(config, "encode", [832, 480]), undefined);
   }
-  assert.equal(auto(published, "encode", [1920, 1088]), 512, "256 patches");
+  assert.equal(auto(older, "encode", [1920, 1088])?.width, 320 + 64);
 });
 
 Deno.test("vaeShapes() has the tensors and parameters of the published kinds", () => {

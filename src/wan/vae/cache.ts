@@ -24,11 +24,15 @@ export class FeatureCache implements Disposable {
     return this.#frames.get(layer);
   }
 
-  /** Remembers a copy of a layer's last frames instead of those it had. */
+  /**
+   * Remembers a copy of a layer's last frames instead of those it had, in their place where they fit: large tensors that
+   * are made anew for each chunk leave the heap in pieces.
+   */
   remember(layer: object, frames: Tensor): void {
-    const copy = unscoped(() => frames.clone());
-    this.#frames.get(layer)?.[Symbol.dispose]();
-    this.#frames.set(layer, copy);
+    const known = this.#frames.get(layer);
+    if (known !== undefined && String(known.shape) === String(frames.shape)) return known.copy_(frames);
+    known?.[Symbol.dispose]();
+    this.#frames.set(layer, unscoped(() => frames.clone()));
   }
 
   [Symbol.dispose](): void {
