@@ -204,7 +204,7 @@ function kindOf(value: unknown): string {
 
 /** A value from a file as it stands in a message: one line, not too long. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? "missing";
+  const text = JSON.stringify(typeof value === "string" ? value.slice(0, 120) : value) ?? "missing";
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
 

@@ -7,7 +7,15 @@ import type { ByteSource } from "../regions.ts";
 import { PickleTrouble } from "./globals.ts";
 import { unpickle } from "./unpickle.ts";
 import { type PickleValue, TensorRef, Tuple } from "./values.ts";
-import { contentStart, damaged, looksLikeZip, readZipDirectory, type ZipDirectory, type ZipEntry } from "./zip.ts";
+import {
+  ArchiveBytes,
+  contentStart,
+  damaged,
+  looksLikeZip,
+  readZipDirectory,
+  type ZipDirectory,
+  type ZipEntry,
+} from "./zip.ts";
 
 /** What a `.pth` file holds. */
 export interface PthContents {
@@ -28,7 +36,8 @@ const OLD_FORM = "load it in Python and save it again with torch.save (torch 1.6
  * Reads the directory and the pickle of a `.pth` file; the tensors' bytes are left where they are.
  * @throws {WeightsError} naming what is damaged, hostile or not read
  */
-export function readPth(source: ByteSource): PthContents {
+export function readPth(file: ByteSource): PthContents {
+  const source = new ArchiveBytes(file);
   const prefix = source.read(0, Math.min(source.size, 4));
   if (!looksLikeZip(prefix)) {
     const old = prefix[0] === 0x80 && (prefix[1] ?? 0) <= 5;
@@ -46,7 +55,7 @@ export function readPth(source: ByteSource): PthContents {
   if (pickle.size > MAX_PICKLE_BYTES) throw damaged(source, `its pickle has ${pickle.size} bytes, which is refused`);
   const bytes = source.read(contentStart(source, pickle, directory), pickle.size);
   try {
-    const walk = new Walk(source, { directory, root, budget: bytes.length });
+    const walk = new Walk(source, { directory, root, numValues: bytes.length });
     walk.visit(unwrap(unpickle(bytes)), { path: "", depth: 0 });
     return walk;
   } catch (error) {
@@ -88,17 +97,22 @@ class Walk implements PthContents {
   readonly #root: string;
   readonly #starts = new Map<string, number>();
   /** Values that may still be visited: sharing makes more of them than the pickle has bytes only if it means harm. */
-  #budget: number;
+  #numValues: number;
+  /** Characters that names may still have: a long one above many short ones would be repeated in each. */
+  #nameLength: number;
 
-  constructor(source: ByteSource, options: { directory: ZipDirectory; root: string; budget: number }) {
+  constructor(source: ByteSource, options: { directory: ZipDirectory; root: string; numValues: number }) {
     this.#source = source;
     this.#directory = options.directory;
     this.#root = options.root;
-    this.#budget = options.budget;
+    this.#numValues = options.numValues;
+    this.#nameLength = source.size;
   }
 
   visit(value: PickleValue, { path, depth }: { path: string; depth: number }): void {
-    if (--this.#budget < 0) throw new PickleTrouble("it repeats its containers without end");
+    if (--this.#numValues < 0) throw new PickleTrouble("it repeats its containers without end");
+    this.#nameLength -= path.length;
+    if (this.#nameLength < 0) throw new PickleTrouble("its names are longer than the file");
     if (depth > MAX_DEPTH) throw new PickleTrouble(`it nests deeper than ${MAX_DEPTH} levels`);
     const below = (name: string | number, inner: PickleValue): void =>
       this.visit(inner, { path: path === "" ? String(name) : `${path}.${name}`, depth: depth + 1 });

@@ -1,6 +1,7 @@
 /**
  * Reads Python pickles of the kind that torch.save writes. It is a machine with a stack and a memo that makes plain values;
- * what it makes is bounded by the pickle's length, since every value costs at least one byte and sharing copies nothing.
+ * what it makes is bounded by the pickle's length, since every value costs at least one byte, sharing copies nothing, and
+ * calls copy no more than was made.
  *
  * Source: CPython Lib/pickle.py and Lib/pickletools.py, protocols 2 to 5.
  */
@@ -66,10 +67,13 @@ class Machine {
   readonly #stack: Slot[] = [];
   readonly #memo = new Map<number, PickleValue>();
   #at = 0;
+  /** Items that calls may still copy: each was made once, by a byte at least. */
+  #copies: number;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#copies = bytes.length;
   }
 
   run(): PickleValue {
@@ -168,12 +172,13 @@ class Machine {
         return this.#push(resolveGlobal(`${this.#line()}.${this.#line()}`));
       case OP.stackGlobal: {
         const name = this.#pop(), module = this.#pop();
-        return this.#push(resolveGlobal(`${String(module)}.${String(name)}`));
+        if (typeof name !== "string" || typeof module !== "string") {
+          throw new PickleTrouble("it asks for something without a name");
+        }
+        return this.#push(resolveGlobal(`${module}.${name}`));
       }
-      case OP.reduce: {
-        const args = this.#pop();
-        return this.#push(callGlobal(this.#pop(), args));
-      }
+      case OP.reduce:
+        return this.#call(this.#pop());
       case OP.binPersistentId:
         return this.#push(resolveStorage(this.#pop()));
       default: {
@@ -181,6 +186,13 @@ class Machine {
         throw new PickleTrouble(`its pickle has the operation ${hex}, which weights do not need`);
       }
     }
+  }
+
+  #call(args: PickleValue): void {
+    const [items] = args instanceof Tuple ? args.items : [];
+    this.#copies -= Array.isArray(items) ? items.length : 0;
+    if (this.#copies < 0) throw new PickleTrouble("it copies its containers without end");
+    this.#push(callGlobal(this.#pop(), args));
   }
 
   /** Moves on by `count` bytes and returns where they begin. */

@@ -29,9 +29,39 @@ export interface ZipDirectory {
 const END = 0x06054b50, END64 = 0x06064b50, LOCATOR64 = 0x07064b50, ENTRY = 0x02014b50, LOCAL = 0x04034b50;
 const END_BYTES = 22, LOCATOR64_BYTES = 20, END64_BYTES = 56, ENTRY_BYTES = 46, LOCAL_BYTES = 30;
 const LONGEST_COMMENT = 0xffff;
+/** Bytes at an archive's end in which the record that ends it begins. */
+const TAIL_BYTES = END_BYTES + LONGEST_COMMENT;
 /** Directories beyond this are no weight file's: a tensor's entry takes about 100 bytes. */
 const MAX_DIRECTORY_BYTES = 64_000_000;
 const IS_ENCRYPTED = 1;
+
+/**
+ * An archive whose end is read once and whose other parts, all together, may not be longer than the file: directories that
+ * send the reader to the same place again and again are refused.
+ */
+export class ArchiveBytes implements ByteSource {
+  readonly path: string;
+  readonly size: number;
+  readonly #source: ByteSource;
+  readonly #tail: Uint8Array;
+  #left: number;
+
+  constructor(source: ByteSource) {
+    this.#source = source;
+    this.path = source.path;
+    this.size = this.#left = source.size;
+    const length = Math.min(source.size, TAIL_BYTES);
+    this.#tail = source.read(source.size - length, length);
+  }
+
+  read(offset: number, length: number): Uint8Array {
+    const inTail = offset - (this.size - this.#tail.length);
+    if (inTail >= 0) return this.#tail.subarray(inTail, inTail + length);
+    this.#left -= length;
+    if (this.#left < 0) throw damaged(this, "its parts lie over each other");
+    return this.#source.read(offset, length);
+  }
+}
 
 /** Whether a file begins as zip archives do. */
 export function looksLikeZip(prefix: Uint8Array): boolean {
@@ -88,7 +118,7 @@ export function contentStart(source: ByteSource, entry: ZipEntry, directory: Zip
 
 /** The directory's place, from the record at the archive's end. */
 function findDirectory(source: ByteSource): { start: number; size: number; count: number } {
-  const tailStart = Math.max(0, source.size - END_BYTES - LONGEST_COMMENT);
+  const tailStart = Math.max(0, source.size - TAIL_BYTES);
   const tail = source.read(tailStart, source.size - tailStart);
   const view = viewOf(tail);
   let end = tail.length - END_BYTES;
