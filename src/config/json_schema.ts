@@ -10,6 +10,8 @@ export interface JsonSchema {
   const?: unknown;
   enum?: unknown[];
   anyOf?: JsonSchema[];
+  /** The choices of a section that one word tells apart, such as an optimizer's name. */
+  oneOf?: JsonSchema[];
   properties?: Record<string, JsonSchema>;
   required?: string[];
   items?: JsonSchema;
@@ -54,20 +56,50 @@ export function inputSchema(): JsonSchema {
   }) as JsonSchema;
 }
 
-/** The schema at a path, or undefined where the config has no such place. */
-export function schemaAt(schema: JsonSchema, path: readonly PropertyKey[]): JsonSchema | undefined {
+/**
+ * The schema at a path, or undefined where the config has no such place.
+ * @param value the config's value at the schema's place: it tells which choice of a section is meant
+ */
+export function schemaAt(schema: JsonSchema, path: readonly PropertyKey[], value?: unknown): JsonSchema | undefined {
   let here: JsonSchema | undefined = schema;
+  let there = value;
   for (const key of path) {
-    if (here?.anyOf !== undefined) here = here.anyOf.find((choice) => choice.properties !== undefined);
-    here = typeof key === "number" ? here?.prefixItems?.[key] ?? here?.items : here?.properties?.[String(key)];
+    const parent: JsonSchema | undefined = chosen(here, there);
+    const one: JsonSchema | undefined = typeof key === "number"
+      ? parent?.prefixItems?.[key] ?? parent?.items
+      : parent?.properties?.[String(key)];
+    here = here?.oneOf !== undefined && key === choosingKey(here.oneOf) ? anyChoice(here.oneOf) : one;
     if (here === undefined) return undefined;
+    there = typeof there === "object" && there !== null ? (there as Record<PropertyKey, unknown>)[key] : undefined;
   }
-  return here;
+  return here?.oneOf === undefined ? here : chosen(here, there);
+}
+
+/** The choice of a section that a value makes; the first where it makes none. */
+function chosen(schema: JsonSchema | undefined, value: unknown): JsonSchema | undefined {
+  if (schema?.oneOf === undefined) return schema?.anyOf?.find((choice) => choice.properties !== undefined) ?? schema;
+  const key = choosingKey(schema.oneOf);
+  const word = (value as Record<string, unknown> | undefined)?.[key];
+  return schema.oneOf.find((choice) => choice.properties?.[key]?.const === word) ?? schema.oneOf[0];
+}
+
+/** The field whose word tells choices apart: each choice has one of its own. */
+export function choosingKey(choices: readonly JsonSchema[]): string {
+  const keys = Object.keys(choices[0]?.properties ?? {});
+  return keys.find((key) => choices.every((choice) => choice.properties?.[key]?.const !== undefined)) ?? "";
+}
+
+/** The schema of the field that tells choices apart: any of their words. */
+function anyChoice(choices: readonly JsonSchema[]): JsonSchema {
+  const words = choices.map((choice) => choice.properties?.[choosingKey(choices)]);
+  const { const: _, ...about } = words[0] ?? {};
+  return { ...about, enum: words.map((word) => word?.const) };
 }
 
 /** What is allowed at a place, in words: `a whole number of at least 1`, `"skip" or "stop"`. */
 export function allowedAt(schema: JsonSchema): string {
   if (schema.allowed !== undefined) return schema.allowed;
+  if (schema.oneOf !== undefined) return "a section";
   if (schema.anyOf !== undefined) return schema.anyOf.map(allowedAt).join(" or ");
   if (schema.enum !== undefined) return orList(schema.enum.map((word) => JSON.stringify(word)));
   if (schema.const !== undefined) return JSON.stringify(schema.const);

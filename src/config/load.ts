@@ -7,6 +7,7 @@ import { applyOverride, overrideLayer, parseOverride } from "./overrides.ts";
 import { presetText } from "./presets.ts";
 import { configError } from "./problems.ts";
 import { configSchema, type RunConfig } from "./schema.ts";
+import { SHARED_OPTIM_FIELDS } from "./sections/optim.ts";
 
 /** Places of the config that hold a path; `*` is every item of a list. */
 const PATHS = ["runsDir", "model.weights", "data.cache.dir", "data.sources.*.path"];
@@ -31,14 +32,15 @@ export function parseConfig(text: string, options: { path: string; set?: readonl
   const label = basename(options.path);
   const folder = dirname(resolve(options.path));
   const layers = fileLayers(text, { label, folder, file: resolve(options.path), seen: [] });
-  const overrides = (options.set ?? []).map(parseOverride);
+  const overrides = (options.set ?? []).map(parseOverride).toSorted((a, b) => namesOptimizer(b) - namesOptimizer(a));
   let merged = layers.reduce<JsonObject>(
-    (below, layer) => merge(below, layer.value) as JsonObject,
+    (below, layer) => merge(forOptimizerOf(layer.value, below), layer.value) as JsonObject,
     Object.create(null),
   );
   for (const override of overrides) {
     const value = absolutePaths(override.value, { at: override.path.join("."), folder: Deno.cwd() });
-    merged = applyOverride(merged, { path: override.path, value });
+    const alone = applyOverride(Object.create(null), { path: override.path, value });
+    merged = applyOverride(forOptimizerOf(alone, merged), { path: override.path, value });
   }
   const result = configSchema.safeParse(merged);
   if (!result.success) {
@@ -47,6 +49,23 @@ export function parseConfig(text: string, options: { path: string; set?: readonl
   }
   const name = result.data.name ?? label.replace(/\.(jsonc|json)$/, "");
   return freeze({ ...result.data, name, runsDir: resolvePath(result.data.runsDir, folder) });
+}
+
+/** 1 for an override that names the optimizer, which comes before its fields; else 0. */
+function namesOptimizer({ path }: { path: readonly string[] }): number {
+  return path[0] === "optim" && (path.length === 1 || path[1] === "name") ? 1 : 0;
+}
+
+/**
+ * A lower layer as it counts beneath one that names another optimizer: rate, decay and whatever else was chosen for the
+ * former optimizer hold no more, the schedule and the like do.
+ */
+function forOptimizerOf(upper: JsonObject, lower: JsonObject): JsonObject {
+  const [former, now] = [lower.optim, upper.optim];
+  if (!isObject(former) || !isObject(now) || now.name === undefined) return lower;
+  if (now.name === (former.name ?? "adamw")) return lower;
+  const kept = Object.entries(former).filter(([key]) => SHARED_OPTIM_FIELDS.includes(key));
+  return { ...lower, optim: Object.fromEntries(kept) as JsonObject };
 }
 
 /** The layers of a file, lowest first: what it extends, then itself. */

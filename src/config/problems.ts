@@ -2,7 +2,7 @@
 
 import type { z } from "zod";
 import { ConfigError, nearest } from "../base/mod.ts";
-import { allowedAt, inputSchema, type JsonSchema, schemaAt } from "./json_schema.ts";
+import { allowedAt, choosingKey, inputSchema, type JsonSchema, schemaAt } from "./json_schema.ts";
 import type { Json, Layer } from "./layers.ts";
 
 type Path = readonly PropertyKey[];
@@ -24,20 +24,32 @@ export function configError(
     layers.toReversed().map((layer) => layer.where(path)).find((place) => place !== undefined) ?? `"${label}"`;
   const lines = issues.flatMap((issue) =>
     issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => unknownKey([...issue.path, key], schema, where))
+      ? issue.keys.map((key) => unknownKey([...issue.path, key], config, { schema, where }))
       : [wrongValue(issue, config, { schema, where })]
   );
   return new ConfigError(lines.join("\n"));
 }
 
-function unknownKey(path: Path, schema: JsonSchema, where: (path: Path) => string): string {
+function unknownKey(
+  path: Path,
+  config: Json,
+  { schema, where }: { schema: JsonSchema; where: (path: Path) => string },
+): string {
   const name = String(path.at(-1));
   const inside = path.slice(0, -1);
-  const right = Object.keys(schemaAt(schema, inside)?.properties ?? {});
+  const section = schemaAt(schema, inside, config);
+  const right = Object.keys(section?.properties ?? {});
+  const start = `Cannot use ${where(path)}: unknown key "${dotted(path)}"`;
+  const others = schemaAt(schema, inside.slice(0, -1), config)?.properties?.[String(inside.at(-1))]?.oneOf ?? [];
+  const wordOf = (choice: JsonSchema): string => String(choice.properties?.[choosingKey(others)]?.const);
+  const owners = others.filter((choice) => choice.properties?.[name] !== undefined).map(wordOf);
+  if (section !== undefined && owners.length > 0) {
+    return `${start} for ${wordOf(section)}; it belongs to ${owners.join(", ")}`;
+  }
   const near = nearest(name, right);
   const meant = near === undefined ? pathsTo(name, schema)[0] : dotted([...inside, near]);
   const hint = meant === undefined ? `known here: ${right.join(", ")}` : `did you mean "${meant}"?`;
-  return `Cannot use ${where(path)}: unknown key "${dotted(path)}"; ${hint}`;
+  return `${start}; ${hint}`;
 }
 
 function wrongValue(
@@ -45,7 +57,7 @@ function wrongValue(
   config: Json,
   { schema, where }: { schema: JsonSchema; where: (path: Path) => string },
 ): string {
-  const place = schemaAt(schema, issue.path);
+  const place = schemaAt(schema, issue.path, config);
   const allowed = issue.code === "custom" ? issue.message : place === undefined ? issue.message : allowedAt(place);
   const value = valueAt(config, issue.path);
   if (value === undefined) {
@@ -57,10 +69,12 @@ function wrongValue(
 
 /** All places in the config whose key is this name, for a key that was put into the wrong section. */
 function pathsTo(name: string, schema: JsonSchema, path: readonly string[] = []): string[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([key, inner]) => [
-    ...(key === name ? [[...path, key].join(".")] : []),
-    ...pathsTo(name, inner, [...path, key]),
-  ]);
+  return [schema, ...schema.oneOf ?? []].flatMap(({ properties = {} }) =>
+    Object.entries(properties).flatMap(([key, inner]) => [
+      ...(key === name ? [[...path, key].join(".")] : []),
+      ...pathsTo(name, inner, [...path, key]),
+    ])
+  );
 }
 
 function valueAt(config: Json, path: Path): Json | undefined {

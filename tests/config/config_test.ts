@@ -187,3 +187,31 @@ Deno.test("whatever stands in a config, it is accepted or refused with a ConfigE
     }),
   );
 });
+
+Deno.test("a field of another optimizer is refused and its owners are named", () => {
+  assert.deepEqual(problems(MINIMAL, ["optim.name=prodigy", "optim.momentum=0.9"]), [
+    'Cannot use --set optim.momentum: unknown key "optim.momentum" for prodigy; it belongs to muon, sgd, rmsprop',
+  ]);
+  assert.match(problems(MINIMAL, ["optim.d0=1e-6"])[0] ?? "", /"optim.d0" for adamw; it belongs to prodigy/);
+  assert.match(
+    problems(MINIMAL, ["optim.name=adam8"])[0] ?? "",
+    /allowed is "adamw", "adamw-8bit", "adam",.* "rmsprop"/,
+  );
+  assert.match(problems(MINIMAL, ["optim.name=lion", "optim.betas=3"])[0] ?? "", /allowed is a list of two numbers/);
+  assert.match(
+    problems(MINIMAL, ["optim.name=schedule-free", "optim.schedule=cosine"])[0] ?? "",
+    /allowed is "constant"/,
+  );
+});
+
+Deno.test("naming another optimizer leaves the former one's rate and fields behind, not the schedule", () => {
+  const text = MINIMAL.replace(
+    '"train"',
+    '"optim": { "learningRate": 3, "betas": [0, 0], "schedule": "rex" }, "train"',
+  );
+  const { optim } = parse(text, ["optim.dCoef=2", "optim.name=prodigy"]);
+  assert(optim.name === "prodigy");
+  assert.deepEqual([optim.learningRate, optim.betas, optim.dCoef, optim.schedule], [1, [0.9, 0.99], 2, "rex"]);
+  const { optim: same } = parse(text, ["optim.name=adamw"]);
+  assert.equal(same.learningRate, 3);
+});

@@ -53,6 +53,7 @@ export const SCHEMAS: readonly string[] = [
   "aten::flip(Tensor self, int[] dims) -> Tensor",
   "aten::index_select(Tensor self, int dim, Tensor index) -> Tensor",
   "aten::index_add_(Tensor(a!) self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor(a!)",
+  "aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
   "aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor",
   "aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor",
   "aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor",
@@ -82,6 +83,7 @@ export const SCHEMAS: readonly string[] = [
   "aten::addcmul_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)",
   "aten::addcdiv_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)",
   "aten::neg(Tensor self) -> Tensor",
+  "aten::sign(Tensor self) -> Tensor",
   "aten::abs(Tensor self) -> Tensor",
   "aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor",
   "aten::square(Tensor self) -> Tensor",
@@ -594,13 +596,22 @@ export function index_add_(self: Handle, dim: number, index: Handle, source: Han
   callVoid(48, 5);
 }
 
+/** `aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor` */
+export function bucketize_Tensor(self: Handle, boundaries: Handle, outInt32?: boolean, right?: boolean): Handle {
+  let at = putTensor(0, self);
+  at = putTensor(at, boundaries);
+  at = putBool(at, outInt32);
+  putBool(at, right);
+  return callOne(49, 4);
+}
+
 /** `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor` */
 export function gather(self: Handle, dim: number, index: Handle, sparseGrad?: boolean): Handle {
   let at = putTensor(0, self);
   at = putInt(at, dim);
   at = putTensor(at, index);
   putBool(at, sparseGrad);
-  return callOne(49, 4);
+  return callOne(50, 4);
 }
 
 /** `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor` */
@@ -608,7 +619,7 @@ export function masked_fill_Scalar(self: Handle, mask: Handle, value: number): H
   let at = putTensor(0, self);
   at = putTensor(at, mask);
   putScalar(at, value);
-  return callOne(50, 3);
+  return callOne(51, 3);
 }
 
 /** `aten::where.self(Tensor condition, Tensor self, Tensor other) -> Tensor` */
@@ -616,7 +627,7 @@ export function where_self(condition: Handle, self: Handle, other: Handle): Hand
   let at = putTensor(0, condition);
   at = putTensor(at, self);
   putTensor(at, other);
-  return callOne(51, 3);
+  return callOne(52, 3);
 }
 
 /** `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)` */
@@ -625,7 +636,7 @@ export function as_strided(self: Handle, size: readonly number[], stride: readon
   at = putInts(at, size);
   at = putInts(at, stride);
   putInt(at, storageOffset);
-  return callOne(52, 4);
+  return callOne(53, 4);
 }
 
 /** `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor` */
@@ -633,28 +644,28 @@ export function constant_pad_nd(self: Handle, pad: readonly number[], value?: nu
   let at = putTensor(0, self);
   at = putInts(at, pad);
   putScalar(at, value);
-  return callOne(53, 3);
+  return callOne(54, 3);
 }
 
 /** `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor` */
 export function tril(self: Handle, diagonal?: number): Handle {
   const at = putTensor(0, self);
   putInt(at, diagonal);
-  return callOne(54, 2);
+  return callOne(55, 2);
 }
 
 /** `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor` */
 export function triu(self: Handle, diagonal?: number): Handle {
   const at = putTensor(0, self);
   putInt(at, diagonal);
-  return callOne(55, 2);
+  return callOne(56, 2);
 }
 
 /** `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)` */
 export function pin_memory(self: Handle, device?: { type: number; index: number }): Handle {
   const at = putTensor(0, self);
   putDevice(at, device);
-  return callOne(56, 2);
+  return callOne(57, 2);
 }
 
 /** `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
@@ -662,7 +673,7 @@ export function add_Tensor(self: Handle, other: Handle, alpha?: number): Handle 
   let at = putTensor(0, self);
   at = putTensor(at, other);
   putScalar(at, alpha);
-  return callOne(57, 3);
+  return callOne(58, 3);
 }
 
 /** `aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
@@ -670,7 +681,7 @@ export function add_Scalar(self: Handle, other: number, alpha?: number): Handle 
   let at = putTensor(0, self);
   at = putScalar(at, other);
   putScalar(at, alpha);
-  return callOne(58, 3);
+  return callOne(59, 3);
 }
 
 /** `aten::add_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
@@ -678,7 +689,7 @@ export function add_Tensor_(self: Handle, other: Handle, alpha?: number): void {
   let at = putTensor(0, self);
   at = putTensor(at, other);
   putScalar(at, alpha);
-  callVoid(59, 3);
+  callVoid(60, 3);
 }
 
 /** `aten::add_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
@@ -686,7 +697,7 @@ export function add_Scalar_(self: Handle, other: number, alpha?: number): void {
   let at = putTensor(0, self);
   at = putScalar(at, other);
   putScalar(at, alpha);
-  callVoid(60, 3);
+  callVoid(61, 3);
 }
 
 /** `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
@@ -694,7 +705,7 @@ export function sub_Tensor(self: Handle, other: Handle, alpha?: number): Handle 
   let at = putTensor(0, self);
   at = putTensor(at, other);
   putScalar(at, alpha);
-  return callOne(61, 3);
+  return callOne(62, 3);
 }
 
 /** `aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
@@ -702,7 +713,7 @@ export function sub_Scalar(self: Handle, other: number, alpha?: number): Handle 
   let at = putTensor(0, self);
   at = putScalar(at, other);
   putScalar(at, alpha);
-  return callOne(62, 3);
+  return callOne(63, 3);
 }
 
 /** `aten::sub_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
@@ -710,63 +721,63 @@ export function sub_Tensor_(self: Handle, other: Handle, alpha?: number): void {
   let at = putTensor(0, self);
   at = putTensor(at, other);
   putScalar(at, alpha);
-  callVoid(63, 3);
+  callVoid(64, 3);
 }
 
 /** `aten::mul.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function mul_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(64, 2);
+  return callOne(65, 2);
 }
 
 /** `aten::mul.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function mul_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(65, 2);
+  return callOne(66, 2);
 }
 
 /** `aten::mul_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
 export function mul_Tensor_(self: Handle, other: Handle): void {
   const at = putTensor(0, self);
   putTensor(at, other);
-  callVoid(66, 2);
+  callVoid(67, 2);
 }
 
 /** `aten::mul_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
 export function mul_Scalar_(self: Handle, other: number): void {
   const at = putTensor(0, self);
   putScalar(at, other);
-  callVoid(67, 2);
+  callVoid(68, 2);
 }
 
 /** `aten::div.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function div_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(68, 2);
+  return callOne(69, 2);
 }
 
 /** `aten::div.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function div_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(69, 2);
+  return callOne(70, 2);
 }
 
 /** `aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
 export function div_Tensor_(self: Handle, other: Handle): void {
   const at = putTensor(0, self);
   putTensor(at, other);
-  callVoid(70, 2);
+  callVoid(71, 2);
 }
 
 /** `aten::div_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
 export function div_Scalar_(self: Handle, other: number): void {
   const at = putTensor(0, self);
   putScalar(at, other);
-  callVoid(71, 2);
+  callVoid(72, 2);
 }
 
 /** `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
@@ -774,7 +785,7 @@ export function rsub_Scalar(self: Handle, other: number, alpha?: number): Handle
   let at = putTensor(0, self);
   at = putScalar(at, other);
   putScalar(at, alpha);
-  return callOne(72, 3);
+  return callOne(73, 3);
 }
 
 /** `aten::lerp_.Scalar(Tensor(a!) self, Tensor end, Scalar weight) -> Tensor(a!)` */
@@ -782,7 +793,7 @@ export function lerp_Scalar_(self: Handle, end: Handle, weight: number): void {
   let at = putTensor(0, self);
   at = putTensor(at, end);
   putScalar(at, weight);
-  callVoid(73, 3);
+  callVoid(74, 3);
 }
 
 /** `aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor` */
@@ -791,7 +802,7 @@ export function addcmul(self: Handle, tensor1: Handle, tensor2: Handle, value?: 
   at = putTensor(at, tensor1);
   at = putTensor(at, tensor2);
   putScalar(at, value);
-  return callOne(74, 4);
+  return callOne(75, 4);
 }
 
 /** `aten::addcmul_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)` */
@@ -800,7 +811,7 @@ export function addcmul_(self: Handle, tensor1: Handle, tensor2: Handle, value?:
   at = putTensor(at, tensor1);
   at = putTensor(at, tensor2);
   putScalar(at, value);
-  callVoid(75, 4);
+  callVoid(76, 4);
 }
 
 /** `aten::addcdiv_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)` */
@@ -809,122 +820,128 @@ export function addcdiv_(self: Handle, tensor1: Handle, tensor2: Handle, value?:
   at = putTensor(at, tensor1);
   at = putTensor(at, tensor2);
   putScalar(at, value);
-  callVoid(76, 4);
+  callVoid(77, 4);
 }
 
 /** `aten::neg(Tensor self) -> Tensor` */
 export function neg(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(77, 1);
+  return callOne(78, 1);
+}
+
+/** `aten::sign(Tensor self) -> Tensor` */
+export function sign(self: Handle): Handle {
+  putTensor(0, self);
+  return callOne(79, 1);
 }
 
 /** `aten::abs(Tensor self) -> Tensor` */
 export function abs(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(78, 1);
+  return callOne(80, 1);
 }
 
 /** `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
 export function pow_Tensor_Scalar(self: Handle, exponent: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, exponent);
-  return callOne(79, 2);
+  return callOne(81, 2);
 }
 
 /** `aten::square(Tensor self) -> Tensor` */
 export function square(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(80, 1);
+  return callOne(82, 1);
 }
 
 /** `aten::sqrt(Tensor self) -> Tensor` */
 export function sqrt(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(81, 1);
+  return callOne(83, 1);
 }
 
 /** `aten::rsqrt(Tensor self) -> Tensor` */
 export function rsqrt(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(82, 1);
+  return callOne(84, 1);
 }
 
 /** `aten::reciprocal(Tensor self) -> Tensor` */
 export function reciprocal(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(83, 1);
+  return callOne(85, 1);
 }
 
 /** `aten::exp(Tensor self) -> Tensor` */
 export function exp(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(84, 1);
+  return callOne(86, 1);
 }
 
 /** `aten::expm1(Tensor self) -> Tensor` */
 export function expm1(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(85, 1);
+  return callOne(87, 1);
 }
 
 /** `aten::log(Tensor self) -> Tensor` */
 export function log(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(86, 1);
+  return callOne(88, 1);
 }
 
 /** `aten::sin(Tensor self) -> Tensor` */
 export function sin(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(87, 1);
+  return callOne(89, 1);
 }
 
 /** `aten::cos(Tensor self) -> Tensor` */
 export function cos(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(88, 1);
+  return callOne(90, 1);
 }
 
 /** `aten::tanh(Tensor self) -> Tensor` */
 export function tanh(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(89, 1);
+  return callOne(91, 1);
 }
 
 /** `aten::sigmoid(Tensor self) -> Tensor` */
 export function sigmoid(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(90, 1);
+  return callOne(92, 1);
 }
 
 /** `aten::erf(Tensor self) -> Tensor` */
 export function erf(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(91, 1);
+  return callOne(93, 1);
 }
 
 /** `aten::erfinv(Tensor self) -> Tensor` */
 export function erfinv(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(92, 1);
+  return callOne(94, 1);
 }
 
 /** `aten::floor(Tensor self) -> Tensor` */
 export function floor(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(93, 1);
+  return callOne(95, 1);
 }
 
 /** `aten::round(Tensor self) -> Tensor` */
 export function round(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(94, 1);
+  return callOne(96, 1);
 }
 
 /** `aten::trunc(Tensor self) -> Tensor` */
 export function trunc(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(95, 1);
+  return callOne(97, 1);
 }
 
 /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
@@ -932,7 +949,7 @@ export function clamp(self: Handle, min?: number, max?: number): Handle {
   let at = putTensor(0, self);
   at = putScalar(at, min);
   putScalar(at, max);
-  return callOne(96, 3);
+  return callOne(98, 3);
 }
 
 /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
@@ -940,157 +957,157 @@ export function clamp_(self: Handle, min?: number, max?: number): void {
   let at = putTensor(0, self);
   at = putScalar(at, min);
   putScalar(at, max);
-  callVoid(97, 3);
+  callVoid(99, 3);
 }
 
 /** `aten::maximum(Tensor self, Tensor other) -> Tensor` */
 export function maximum(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(98, 2);
+  return callOne(100, 2);
 }
 
 /** `aten::minimum(Tensor self, Tensor other) -> Tensor` */
 export function minimum(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(99, 2);
+  return callOne(101, 2);
 }
 
 /** `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)` */
 export function fill_Scalar_(self: Handle, value: number): void {
   const at = putTensor(0, self);
   putScalar(at, value);
-  callVoid(100, 2);
+  callVoid(102, 2);
 }
 
 /** `aten::zero_(Tensor(a!) self) -> Tensor(a!)` */
 export function zero_(self: Handle): void {
   putTensor(0, self);
-  callVoid(101, 1);
+  callVoid(103, 1);
 }
 
 /** `aten::isfinite(Tensor self) -> Tensor` */
 export function isfinite(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(102, 1);
+  return callOne(104, 1);
 }
 
 /** `aten::isnan(Tensor self) -> Tensor` */
 export function isnan(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(103, 1);
+  return callOne(105, 1);
 }
 
 /** `aten::logical_not(Tensor self) -> Tensor` */
 export function logical_not(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(104, 1);
+  return callOne(106, 1);
 }
 
 /** `aten::logical_and(Tensor self, Tensor other) -> Tensor` */
 export function logical_and(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(105, 2);
+  return callOne(107, 2);
 }
 
 /** `aten::logical_or(Tensor self, Tensor other) -> Tensor` */
 export function logical_or(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(106, 2);
+  return callOne(108, 2);
 }
 
 /** `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function eq_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(107, 2);
+  return callOne(109, 2);
 }
 
 /** `aten::eq.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function eq_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(108, 2);
+  return callOne(110, 2);
 }
 
 /** `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function ne_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(109, 2);
+  return callOne(111, 2);
 }
 
 /** `aten::ne.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function ne_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(110, 2);
+  return callOne(112, 2);
 }
 
 /** `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function lt_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(111, 2);
+  return callOne(113, 2);
 }
 
 /** `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function lt_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(112, 2);
+  return callOne(114, 2);
 }
 
 /** `aten::le.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function le_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(113, 2);
+  return callOne(115, 2);
 }
 
 /** `aten::le.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function le_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(114, 2);
+  return callOne(116, 2);
 }
 
 /** `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function gt_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(115, 2);
+  return callOne(117, 2);
 }
 
 /** `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function gt_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(116, 2);
+  return callOne(118, 2);
 }
 
 /** `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor` */
 export function ge_Tensor(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(117, 2);
+  return callOne(119, 2);
 }
 
 /** `aten::ge.Scalar(Tensor self, Scalar other) -> Tensor` */
 export function ge_Scalar(self: Handle, other: number): Handle {
   const at = putTensor(0, self);
   putScalar(at, other);
-  return callOne(118, 2);
+  return callOne(120, 2);
 }
 
 /** `aten::equal(Tensor self, Tensor other) -> bool` */
 export function equal(self: Handle, other: Handle): number {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callValue(119, 2);
+  return callValue(121, 2);
 }
 
 /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
@@ -1099,14 +1116,14 @@ export function sum_dim_IntList(self: Handle, dim?: readonly number[], keepdim?:
   at = putInts(at, dim);
   at = putBool(at, keepdim);
   putInt(at, dtype);
-  return callOne(120, 4);
+  return callOne(122, 4);
 }
 
 /** `aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor` */
 export function sum(self: Handle, dtype?: number): Handle {
   const at = putTensor(0, self);
   putInt(at, dtype);
-  return callOne(121, 2);
+  return callOne(123, 2);
 }
 
 /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
@@ -1115,14 +1132,14 @@ export function mean_dim(self: Handle, dim?: readonly number[], keepdim?: boolea
   at = putInts(at, dim);
   at = putBool(at, keepdim);
   putInt(at, dtype);
-  return callOne(122, 4);
+  return callOne(124, 4);
 }
 
 /** `aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor` */
 export function mean(self: Handle, dtype?: number): Handle {
   const at = putTensor(0, self);
   putInt(at, dtype);
-  return callOne(123, 2);
+  return callOne(125, 2);
 }
 
 /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
@@ -1130,7 +1147,7 @@ export function amax(self: Handle, dim?: readonly number[], keepdim?: boolean): 
   let at = putTensor(0, self);
   at = putInts(at, dim);
   putBool(at, keepdim);
-  return callOne(124, 3);
+  return callOne(126, 3);
 }
 
 /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
@@ -1138,7 +1155,7 @@ export function amin(self: Handle, dim?: readonly number[], keepdim?: boolean): 
   let at = putTensor(0, self);
   at = putInts(at, dim);
   putBool(at, keepdim);
-  return callOne(125, 3);
+  return callOne(127, 3);
 }
 
 /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
@@ -1146,19 +1163,19 @@ export function argmax(self: Handle, dim?: number, keepdim?: boolean): Handle {
   let at = putTensor(0, self);
   at = putInt(at, dim);
   putBool(at, keepdim);
-  return callOne(126, 3);
+  return callOne(128, 3);
 }
 
 /** `aten::all(Tensor self) -> Tensor` */
 export function all(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(127, 1);
+  return callOne(129, 1);
 }
 
 /** `aten::any(Tensor self) -> Tensor` */
 export function any(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(128, 1);
+  return callOne(130, 1);
 }
 
 /** `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor` */
@@ -1166,7 +1183,7 @@ export function cumsum(self: Handle, dim: number, dtype?: number): Handle {
   let at = putTensor(0, self);
   at = putInt(at, dim);
   putInt(at, dtype);
-  return callOne(129, 3);
+  return callOne(131, 3);
 }
 
 /** `aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
@@ -1176,7 +1193,7 @@ export function linalg_vector_norm(self: Handle, ord?: number, dim?: readonly nu
   at = putInts(at, dim);
   at = putBool(at, keepdim);
   putInt(at, dtype);
-  return callOne(130, 5);
+  return callOne(132, 5);
 }
 
 /** `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
@@ -1185,7 +1202,7 @@ export function var_correction(self: Handle, dim?: readonly number[], correction
   at = putInts(at, dim);
   at = putScalar(at, correction);
   putBool(at, keepdim);
-  return callOne(131, 4);
+  return callOne(133, 4);
 }
 
 /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
@@ -1193,7 +1210,7 @@ export function sort(self: Handle, dim?: number, descending?: boolean): Handle[]
   let at = putTensor(0, self);
   at = putInt(at, dim);
   putBool(at, descending);
-  return callMany(132, 3);
+  return callMany(134, 3);
 }
 
 /** `aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor` */
@@ -1201,21 +1218,21 @@ export function linear(input: Handle, weight: Handle, bias?: Handle): Handle {
   let at = putTensor(0, input);
   at = putTensor(at, weight);
   putTensor(at, bias);
-  return callOne(133, 3);
+  return callOne(135, 3);
 }
 
 /** `aten::matmul(Tensor self, Tensor other) -> Tensor` */
 export function matmul(self: Handle, other: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, other);
-  return callOne(134, 2);
+  return callOne(136, 2);
 }
 
 /** `aten::bmm(Tensor self, Tensor mat2) -> Tensor` */
 export function bmm(self: Handle, mat2: Handle): Handle {
   const at = putTensor(0, self);
   putTensor(at, mat2);
-  return callOne(135, 2);
+  return callOne(137, 2);
 }
 
 /** `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
@@ -1225,7 +1242,7 @@ export function baddbmm(self: Handle, batch1: Handle, batch2: Handle, beta?: num
   at = putTensor(at, batch2);
   at = putScalar(at, beta);
   putScalar(at, alpha);
-  return callOne(136, 5);
+  return callOne(138, 5);
 }
 
 /** `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
@@ -1235,7 +1252,7 @@ export function addmm(self: Handle, mat1: Handle, mat2: Handle, beta?: number, a
   at = putTensor(at, mat2);
   at = putScalar(at, beta);
   putScalar(at, alpha);
-  return callOne(137, 5);
+  return callOne(139, 5);
 }
 
 /** `aten::addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
@@ -1245,7 +1262,7 @@ export function addmm_(self: Handle, mat1: Handle, mat2: Handle, beta?: number, 
   at = putTensor(at, mat2);
   at = putScalar(at, beta);
   putScalar(at, alpha);
-  callVoid(138, 5);
+  callVoid(140, 5);
 }
 
 /** `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
@@ -1257,7 +1274,7 @@ export function conv2d(input: Handle, weight: Handle, bias?: Handle, stride?: re
   at = putInts(at, padding);
   at = putInts(at, dilation);
   putInt(at, groups);
-  return callOne(139, 7);
+  return callOne(141, 7);
 }
 
 /** `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
@@ -1269,7 +1286,7 @@ export function conv3d(input: Handle, weight: Handle, bias?: Handle, stride?: re
   at = putInts(at, padding);
   at = putInts(at, dilation);
   putInt(at, groups);
-  return callOne(140, 7);
+  return callOne(142, 7);
 }
 
 /** `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor` */
@@ -1279,7 +1296,7 @@ export function embedding(weight: Handle, indices: Handle, paddingIdx?: number, 
   at = putInt(at, paddingIdx);
   at = putBool(at, scaleGradByFreq);
   putBool(at, sparse);
-  return callOne(141, 5);
+  return callOne(143, 5);
 }
 
 /** `aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)` */
@@ -1289,7 +1306,7 @@ export function native_layer_norm(input: Handle, normalizedShape: readonly numbe
   at = putTensor(at, weight);
   at = putTensor(at, bias);
   putFloat(at, eps);
-  return callMany(142, 5);
+  return callMany(144, 5);
 }
 
 /** `aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
@@ -1300,7 +1317,7 @@ export function layer_norm(input: Handle, normalizedShape: readonly number[], we
   at = putTensor(at, bias);
   at = putFloat(at, eps);
   putBool(at, cudnnEnable);
-  return callOne(143, 6);
+  return callOne(145, 6);
 }
 
 /** `aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor` */
@@ -1309,20 +1326,20 @@ export function rms_norm(input: Handle, normalizedShape: readonly number[], weig
   at = putInts(at, normalizedShape);
   at = putTensor(at, weight);
   putFloat(at, eps);
-  return callOne(144, 4);
+  return callOne(146, 4);
 }
 
 /** `aten::silu(Tensor self) -> Tensor` */
 export function silu(self: Handle): Handle {
   putTensor(0, self);
-  return callOne(145, 1);
+  return callOne(147, 1);
 }
 
 /** `aten::gelu(Tensor self, *, str approximate="none") -> Tensor` */
 export function gelu(self: Handle, approximate?: string): Handle {
   const at = putTensor(0, self);
   putString(at, approximate);
-  return callOne(146, 2);
+  return callOne(148, 2);
 }
 
 /** `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
@@ -1330,7 +1347,7 @@ export function softmax_int(self: Handle, dim: number, dtype?: number): Handle {
   let at = putTensor(0, self);
   at = putInt(at, dim);
   putInt(at, dtype);
-  return callOne(147, 3);
+  return callOne(149, 3);
 }
 
 /** `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor` */
@@ -1343,7 +1360,7 @@ export function scaled_dot_product_attention(query: Handle, key: Handle, value: 
   at = putBool(at, isCausal);
   at = putFloat(at, scale);
   putBool(at, enableGqa);
-  return callOne(148, 8);
+  return callOne(150, 8);
 }
 
 /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
@@ -1352,7 +1369,7 @@ export function upsample_nearest2d(self: Handle, outputSize: readonly number[], 
   at = putInts(at, outputSize);
   at = putFloat(at, scalesH);
   putFloat(at, scalesW);
-  return callOne(149, 4);
+  return callOne(151, 4);
 }
 
 /** `aten::_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
@@ -1361,7 +1378,7 @@ export function _upsample_nearest_exact2d(self: Handle, outputSize: readonly num
   at = putInts(at, outputSize);
   at = putFloat(at, scalesH);
   putFloat(at, scalesW);
-  return callOne(150, 4);
+  return callOne(152, 4);
 }
 
 /** `aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
@@ -1369,7 +1386,7 @@ export function mse_loss(self: Handle, target: Handle, reduction?: number): Hand
   let at = putTensor(0, self);
   at = putTensor(at, target);
   putInt(at, reduction);
-  return callOne(151, 3);
+  return callOne(153, 3);
 }
 
 /** `aten::dropout(Tensor input, float p, bool train) -> Tensor` */
@@ -1377,7 +1394,7 @@ export function dropout(input: Handle, p: number, train: boolean): Handle {
   let at = putTensor(0, input);
   at = putFloat(at, p);
   putBool(at, train);
-  return callOne(152, 3);
+  return callOne(154, 3);
 }
 
 /** `aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
@@ -1397,7 +1414,7 @@ export function _fused_adamw_(self: readonly Handle[], grads: readonly Handle[],
   at = putBool(at, maximize);
   at = putTensor(at, gradScale);
   putTensor(at, foundInf);
-  callVoid(153, 15);
+  callVoid(155, 15);
 }
 
 /** `aten::_fused_adam_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
@@ -1417,14 +1434,14 @@ export function _fused_adam_(self: readonly Handle[], grads: readonly Handle[], 
   at = putBool(at, maximize);
   at = putTensor(at, gradScale);
   putTensor(at, foundInf);
-  callVoid(154, 15);
+  callVoid(156, 15);
 }
 
 /** `aten::_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_add_Scalar_(self: readonly Handle[], scalar: number): void {
   const at = putTensors(0, self);
   putScalar(at, scalar);
-  callVoid(155, 2);
+  callVoid(157, 2);
 }
 
 /** `aten::_foreach_add_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()` */
@@ -1432,27 +1449,27 @@ export function _foreach_add_List_(self: readonly Handle[], other: readonly Hand
   let at = putTensors(0, self);
   at = putTensors(at, other);
   putScalar(at, alpha);
-  callVoid(156, 3);
+  callVoid(158, 3);
 }
 
 /** `aten::_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
 export function _foreach_mul_Scalar_(self: readonly Handle[], scalar: number): void {
   const at = putTensors(0, self);
   putScalar(at, scalar);
-  callVoid(157, 2);
+  callVoid(159, 2);
 }
 
 /** `aten::_foreach_mul_.Tensor(Tensor(a!)[] self, Tensor other) -> ()` */
 export function _foreach_mul_Tensor_(self: readonly Handle[], other: Handle): void {
   const at = putTensors(0, self);
   putTensor(at, other);
-  callVoid(158, 2);
+  callVoid(160, 2);
 }
 
 /** `aten::_foreach_zero_(Tensor(a!)[] self) -> ()` */
 export function _foreach_zero_(self: readonly Handle[]): void {
   putTensors(0, self);
-  callVoid(159, 1);
+  callVoid(161, 1);
 }
 
 /** `aten::_foreach_lerp_.Scalar(Tensor(a!)[] self, Tensor[] tensors1, Scalar weight) -> ()` */
@@ -1460,7 +1477,7 @@ export function _foreach_lerp_Scalar_(self: readonly Handle[], tensors1: readonl
   let at = putTensors(0, self);
   at = putTensors(at, tensors1);
   putScalar(at, weight);
-  callVoid(160, 3);
+  callVoid(162, 3);
 }
 
 /** `aten::_foreach_copy_(Tensor(a!)[] self, Tensor[] src, bool non_blocking=False) -> ()` */
@@ -1468,7 +1485,7 @@ export function _foreach_copy_(self: readonly Handle[], src: readonly Handle[], 
   let at = putTensors(0, self);
   at = putTensors(at, src);
   putBool(at, nonBlocking);
-  callVoid(161, 3);
+  callVoid(163, 3);
 }
 
 /** `aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]` */
@@ -1476,5 +1493,5 @@ export function _foreach_norm_Scalar(self: readonly Handle[], ord?: number, dtyp
   let at = putTensors(0, self);
   at = putScalar(at, ord);
   putInt(at, dtype);
-  return callMany(162, 3);
+  return callMany(164, 3);
 }
