@@ -1,7 +1,7 @@
 /** The fields of a config in words, read off the schema. */
 
 import { ConfigError, nearest } from "../base/mod.ts";
-import { allowedAt, inputSchema, type JsonSchema, schemaAt } from "./json_schema.ts";
+import { allowedAt, inputSchema, type JsonSchema, mergedChoices, schemaAt } from "./json_schema.ts";
 
 /** One field as people read about it. */
 export interface FieldDescription {
@@ -48,12 +48,13 @@ function below(schema: JsonSchema, path: string): FieldDescription[] {
 
 /** The object with named fields that a schema is; undefined where other values stand beside it. */
 function sectionOf(schema: JsonSchema): JsonSchema | undefined {
+  if (schema.oneOf !== undefined) return mergedChoices(schema.oneOf);
   return schema.properties === undefined ? undefined : schema;
 }
 
 function sections(schema: JsonSchema, path: string): string[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, inner]) =>
-    inner.properties === undefined ? [] : [join(path, key), ...sections(inner, join(path, key))]
+    sectionOf(inner) === undefined ? [] : [join(path, key), ...sections(inner, join(path, key))]
   );
 }
 

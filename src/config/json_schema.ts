@@ -58,7 +58,8 @@ export function inputSchema(): JsonSchema {
 
 /**
  * The schema at a path, or undefined where the config has no such place.
- * @param value the config's value at the schema's place: it tells which choice of a section is meant
+ * @param value the config's value at the schema's place: it tells which choice of a section is meant; without one, a
+ *   section of choices counts as one that has the fields of all
  */
 export function schemaAt(schema: JsonSchema, path: readonly PropertyKey[], value?: unknown): JsonSchema | undefined {
   let here: JsonSchema | undefined = schema;
@@ -75,11 +76,12 @@ export function schemaAt(schema: JsonSchema, path: readonly PropertyKey[], value
   return here?.oneOf === undefined ? here : chosen(here, there);
 }
 
-/** The choice of a section that a value makes; the first where it makes none. */
+/** The choice of a section that a value makes; one without the word that tells choices apart makes the first. */
 function chosen(schema: JsonSchema | undefined, value: unknown): JsonSchema | undefined {
   if (schema?.oneOf === undefined) return schema?.anyOf?.find((choice) => choice.properties !== undefined) ?? schema;
+  if (value === undefined) return mergedChoices(schema.oneOf);
   const key = choosingKey(schema.oneOf);
-  const word = (value as Record<string, unknown> | undefined)?.[key];
+  const word = (value as Record<string, unknown> | null)?.[key];
   return schema.oneOf.find((choice) => choice.properties?.[key]?.const === word) ?? schema.oneOf[0];
 }
 
@@ -94,6 +96,20 @@ function anyChoice(choices: readonly JsonSchema[]): JsonSchema {
   const words = choices.map((choice) => choice.properties?.[choosingKey(choices)]);
   const { const: _, ...about } = words[0] ?? {};
   return { ...about, enum: words.map((word) => word?.const) };
+}
+
+/** One section with the fields of all choices, as the first that has each describes it; rarer ones say whose they are. */
+export function mergedChoices(choices: readonly JsonSchema[]): JsonSchema {
+  const key = choosingKey(choices);
+  const properties: Record<string, JsonSchema> = {};
+  for (const [name, field] of choices.flatMap((choice) => Object.entries(choice.properties ?? {}))) {
+    const owners = choices.filter((choice) => choice.properties?.[name] !== undefined);
+    const note = owners.length === choices.length
+      ? ""
+      : ` For ${owners.map((owner) => owner.properties?.[key]?.const).join(", ")}.`;
+    properties[name] ??= { ...field, description: `${field.description ?? ""}${note}` };
+  }
+  return { properties: { ...properties, [key]: anyChoice(choices) } };
 }
 
 /** What is allowed at a place, in words: `a whole number of at least 1`, `"skip" or "stop"`. */

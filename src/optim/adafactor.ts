@@ -5,10 +5,11 @@
  */
 import { type DType, type Tensor, zeros, zerosLike } from "../torch/mod.ts";
 import type { Optimizer } from "./optimizer.ts";
+import type { RoundingOptions } from "./rounding.ts";
 import { RuleOptimizer } from "./rule.ts";
 
 /** Settings of `adafactor`. */
-export interface AdafactorOptions {
+export interface AdafactorOptions extends RoundingOptions {
   /** The share of a new square in the average at step t is t to this power. */
   readonly beta2Decay: number;
   /** Smallest root of the average, null for the type's machine epsilon; and the smallest size a tensor counts as. */
@@ -37,6 +38,7 @@ export function rootMeanSquare(x: Tensor): Tensor {
 export function adafactor(params: readonly Tensor[], options: AdafactorOptions): Optimizer {
   const { beta2Decay, eps: [eps1, eps2], clipThreshold, weightDecay } = options;
   return new RuleOptimizer<Slots>(params, {
+    rounding: options.rounding,
     slots: (param) => {
       if (param.ndim < 2) return { variance: zerosLike(param) };
       const [outer, R, C] = [param.shape.slice(0, -2), param.size(-2), param.size(-1)];

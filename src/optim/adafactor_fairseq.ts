@@ -7,10 +7,11 @@
 import { type Tensor, zeros, zerosLike } from "../torch/mod.ts";
 import { rootMeanSquare } from "./adafactor.ts";
 import type { Optimizer } from "./optimizer.ts";
+import type { RoundingOptions } from "./rounding.ts";
 import { RuleOptimizer } from "./rule.ts";
 
 /** Settings of `fairseqAdafactor`. */
-export interface FairseqAdafactorOptions {
+export interface FairseqAdafactorOptions extends RoundingOptions {
   /** What is added to squared gradients, and the smallest size a tensor counts as. */
   readonly eps: readonly [number, number];
   /** Largest root mean square of an update before the learning rate. */
@@ -40,6 +41,7 @@ type Slots = {
 export function fairseqAdafactor(params: readonly Tensor[], options: FairseqAdafactorOptions): Optimizer {
   const { eps: [eps1, eps2], clipThreshold, decayRate, beta1, weightDecay, scaleParameter } = options;
   return new RuleOptimizer<Slots>(params, {
+    rounding: options.rounding,
     slots: (param) => ({ ...(beta1 === null ? {} : { exp_avg: zerosLike(param) }), ...startSquares(param) }),
     at: (step, learningRate) => {
       const kept = 1 - step ** decayRate;

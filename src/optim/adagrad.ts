@@ -1,10 +1,11 @@
 /** Adagrad: steps shrink with the sum of all squared gradients. Source: torch.optim.Adagrad, Duchi et al. 2011. */
 import { type Tensor, zerosLike } from "../torch/mod.ts";
 import type { Optimizer } from "./optimizer.ts";
+import type { RoundingOptions } from "./rounding.ts";
 import { RuleOptimizer, withDecay } from "./rule.ts";
 
 /** Settings of `adagrad`. */
-export interface AdagradOptions {
+export interface AdagradOptions extends RoundingOptions {
   readonly eps: number;
   /** The learning rate of step t is divided by 1 + (t − 1) · this. */
   readonly learningRateDecay?: number;
@@ -16,6 +17,7 @@ export interface AdagradOptions {
 export function adagrad(params: readonly Tensor[], options: AdagradOptions): Optimizer {
   const { eps, learningRateDecay = 0, weightDecay = 0 } = options;
   return new RuleOptimizer<{ readonly sum: Tensor }>(params, {
+    rounding: options.rounding,
     slots: (param) => ({ sum: zerosLike(param) }),
     at: (step, learningRate) => (update) => {
       const { param, slots: { sum } } = update;

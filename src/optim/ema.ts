@@ -1,5 +1,6 @@
 /** An exponential moving average of weights, which often make better samples than the weights. Source: diffusers EMAModel. */
 import { noGrad, type Tensor, tidy, unscoped, zeros } from "../torch/mod.ts";
+import type { WeightAverage } from "./optimizer.ts";
 
 /** How fast an average follows. */
 export interface EmaOptions {
@@ -23,7 +24,7 @@ export function emaDecayAt(update: number, options: EmaOptions): number {
 }
 
 /** Averages of weights, in float32: in bfloat16 a slow average would not move. */
-export class Ema implements Disposable {
+export class Ema implements Disposable, WeightAverage {
   readonly #params: readonly Tensor[];
   readonly #options: EmaOptions;
   /** Updates taken, on the host. */

@@ -1,11 +1,12 @@
 /** The two running averages that Adam's kin share. */
 import { type Tensor, zerosLike } from "../torch/mod.ts";
+import type { RoundingOptions } from "./rounding.ts";
 
 /** Running averages of a gradient and of its square, from zero. */
 export type Moments = { readonly exp_avg: Tensor; readonly exp_avg_sq: Tensor };
 
 /** Settings that every kin of Adam has. */
-export interface MomentOptions {
+export interface MomentOptions extends RoundingOptions {
   /** Shares of the two averages that stay at each step. */
   readonly betas: readonly [number, number];
   /** Added to the root of the second average. */

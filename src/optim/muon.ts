@@ -5,10 +5,11 @@
 import { ShapeError } from "../base/mod.ts";
 import { ops, Tensor, zerosLike } from "../torch/mod.ts";
 import type { Optimizer } from "./optimizer.ts";
+import type { RoundingOptions } from "./rounding.ts";
 import { RuleOptimizer } from "./rule.ts";
 
 /** Settings of `muon`. */
-export interface MuonOptions {
+export interface MuonOptions extends RoundingOptions {
   /** Decoupled: the tensor shrinks by learning rate × weight decay at each step. */
   readonly weightDecay: number;
   /** Share of the running average of gradients that stays at each step. */
@@ -20,25 +21,37 @@ export interface MuonOptions {
   readonly iterations: number;
   /** Smallest norm to divide by. */
   readonly eps: number;
+  /**
+   * Factor on the step. `original`, the default: √max(1, rows/columns). `match-rms`: 0.2·√max(rows, columns), so that
+   * steps are as large as AdamW's at the same rate; source: arXiv:2502.16982, section 2.2.
+   */
+  readonly scale?: "original" | "match-rms";
 }
+
+/** Singular values of an orthogonalised update lie around 1: the polynomial that Muon's author found by search. */
+export const MUON_COEFFICIENTS = [3.4445, -4.775, 2.0315] as const;
 
 /** An optimizer by Muon. @throws {ShapeError} if a tensor is no matrix */
 export function muon(params: readonly Tensor[], options: MuonOptions): Optimizer {
-  const { weightDecay, momentum, nesterov } = options;
+  const { weightDecay, momentum, nesterov, rounding, scale = "original" } = options;
   for (const { shape } of params) {
     if (shape.length !== 2) {
       throw new ShapeError(`Muon cannot update a tensor of shape [${shape.join(", ")}]: it takes matrices only.`);
     }
   }
   return new RuleOptimizer<{ readonly momentum_buffer: Tensor }>(params, {
+    rounding,
     slots: (param) => ({ momentum_buffer: zerosLike(param) }),
     at: (_, learningRate) => ({ param, gradient, slots: { momentum_buffer: buffer } }) => {
       buffer.lerp_(gradient, 1 - momentum);
       const direction = nesterov ? gradient.mul(1 - momentum).add(buffer, momentum) : buffer;
       param.mul_(1 - learningRate * weightDecay);
-      // A tall matrix gets larger steps, so that its outputs move as far as those of a wide one.
-      const ratio = Math.sqrt(Math.max(1, param.size(0) / param.size(1)));
-      param.sub_(orthogonalize(direction, options), learningRate * ratio);
+      const [rows, columns] = [param.size(0), param.size(1)];
+      // The original gives a tall matrix larger steps, so that its outputs move as far as those of a wide one.
+      const factor = scale === "original"
+        ? Math.sqrt(Math.max(1, rows / columns))
+        : 0.2 * Math.sqrt(Math.max(rows, columns));
+      param.sub_(orthogonalize(direction, options), learningRate * factor);
     },
   });
 }

@@ -18,6 +18,7 @@ export function nadam(params: readonly Tensor[], options: NadamOptions): Optimiz
   const { betas: [beta1, beta2], eps, momentumDecay } = options;
   const momentumAt = (step: number): number => beta1 * (1 - 0.5 * 0.96 ** (step * momentumDecay));
   return new RuleOptimizer<Moments>(params, {
+    rounding: options.rounding,
     slots: startMoments,
     at: (step, learningRate) => {
       // The product of all momenta so far follows from the step alone, so that nothing needs to be kept for it.

@@ -7,4 +7,12 @@ export interface Optimizer extends Disposable {
   step(gradients: readonly Tensor[], learningRate: number): void;
   /** What a checkpoint holds, by name. The optimizer keeps owning it; copying values into it resumes a run. */
   state(): Map<string, Tensor>;
+  /** The weights to sample from and to save; absent where these are the parameters themselves. */
+  readonly average?: WeightAverage | undefined;
+}
+
+/** Averaged weights that stand beside those that are trained. */
+export interface WeightAverage {
+  /** Writes the averages into tensors like the parameters, in their order and any type. */
+  copyTo(targets: readonly Tensor[]): void;
 }

@@ -12,6 +12,7 @@ export function radam(params: readonly Tensor[], options: MomentOptions): Optimi
   const { betas: [beta1, beta2], eps } = options;
   const longest = 2 / (1 - beta2) - 1;
   return new RuleOptimizer<Moments>(params, {
+    rounding: options.rounding,
     slots: startMoments,
     at: (step, learningRate) => {
       const unbias = 1 - beta2 ** step;

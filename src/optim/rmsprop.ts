@@ -1,10 +1,11 @@
 /** RMSprop: gradients over their running root mean square. Source: torch.optim.RMSprop; centred: arXiv:1308.0850, eq. 38. */
 import { type Tensor, zerosLike } from "../torch/mod.ts";
 import type { Optimizer } from "./optimizer.ts";
+import type { RoundingOptions } from "./rounding.ts";
 import { RuleOptimizer, withDecay } from "./rule.ts";
 
 /** Settings of `rmsprop`. */
-export interface RmspropOptions {
+export interface RmspropOptions extends RoundingOptions {
   /** Share of the running averages that stays at each step. */
   readonly alpha: number;
   /** Added to the root, not under it. */
@@ -23,6 +24,7 @@ type Slots = { readonly square_avg: Tensor; readonly grad_avg?: Tensor; readonly
 export function rmsprop(params: readonly Tensor[], options: RmspropOptions): Optimizer {
   const { alpha, eps, momentum = 0, centered = false, weightDecay = 0 } = options;
   return new RuleOptimizer<Slots>(params, {
+    rounding: options.rounding,
     slots: (param) => ({
       square_avg: zerosLike(param),
       ...(centered ? { grad_avg: zerosLike(param) } : {}),

@@ -278,6 +278,10 @@ export class Tensor implements Disposable {
   flip(dims: readonly number[]): Tensor {
     return wrap(ops.flip(this.handle, dims));
   }
+  /** For each element the number of boundaries below it, int32. @param boundaries rising */
+  bucketize(boundaries: Tensor): Tensor {
+    return wrap(ops.bucketize_Tensor(this.handle, boundaries.handle, true));
+  }
   indexSelect(dim: number, index: Tensor): Tensor {
     return wrap(ops.index_select(this.handle, dim, index.handle));
   }
@@ -323,6 +327,10 @@ export class Tensor implements Disposable {
   }
   neg(): Tensor {
     return wrap(ops.neg(this.handle));
+  }
+  /** −1, 0 or 1. */
+  sign(): Tensor {
+    return wrap(ops.sign(this.handle));
   }
   abs(): Tensor {
     return wrap(ops.abs(this.handle));

@@ -36,10 +36,11 @@ Deno.test("config check names each problem in a line and exits with 2", () =>
 
 Deno.test("config show, schema, fields and presets print what programs can read", async () => {
   const demo = new URL("../../presets/demo/demo.jsonc", import.meta.url).pathname;
-  const [show, schema, fields, wrong, presets] = await Promise.all([
+  const [show, schema, fields, optim, wrong, presets] = await Promise.all([
     wantune(["config", "show", demo, "--set", "train.steps=7"]),
     wantune(["config", "schema"]),
     wantune(["config", "fields", "data", "--json"]),
+    wantune(["config", "fields", "optim", "--json"]),
     wantune(["config", "fields", "dta"]),
     wantune(["config", "presets"]),
   ]);
@@ -49,6 +50,11 @@ Deno.test("config show, schema, fields and presets print what programs can read"
   const resolution = described.find(({ path }) => path === "data.resolution");
   assert.equal(resolution.unit, "pixels");
   assert.ok(described.some(({ path }) => path === "data.sources.*.path"));
+  const choices = new Map(
+    optim.stdout.trimEnd().split("\n").map((line) => JSON.parse(line)).map((field) => [field.path, field]),
+  );
+  assert.match(choices.get("optim.name").allowed, /^"adamw", .*"prodigy"/);
+  assert.match(choices.get("optim.d0").description, /For prodigy\.$/);
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /Write "data"/);
   for (const name of presetNames()) assert.match(presets.stdout, new RegExp(`^${name} +\\S`, "m"));

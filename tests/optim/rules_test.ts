@@ -4,12 +4,17 @@ import {
   adafactor,
   adagrad,
   AdamW,
+  adamwByTensor,
   fairseqAdafactor,
+  lion,
   muon,
   nadam,
   type Optimizer,
+  PartedOptimizer,
+  prodigy,
   radam,
   rmsprop,
+  scheduleFree,
   sgd,
 } from "../../src/optim/mod.ts";
 import { orthogonalize } from "../../src/optim/muon.ts";
@@ -37,6 +42,7 @@ const FAIRSEQ = {
   relativeStep: false,
   warmupInit: false,
 } as const;
+const PRODIGY = { dCoef: 1, growthRate: null, biasCorrection: true, safeguardWarmup: true } as const;
 const OPTIMIZERS: Record<string, (params: Tensor[]) => Optimizer> = {
   "AdamW with amsgrad": (params) => new AdamW(params, { ...ADAM, amsgrad: true }),
   Adam: (params) => new AdamW(params, { ...ADAM, decay: "gradient" }),
@@ -49,6 +55,12 @@ const OPTIMIZERS: Record<string, (params: Tensor[]) => Optimizer> = {
   radam: (params) => radam(params, ADAM),
   rmsprop: (params) => rmsprop(params, { alpha: 0.99, eps: 1e-8, momentum: 0.5, centered: true }),
   sgd: (params) => sgd(params, { momentum: 0.9, dampening: 0.1 }),
+  adamwByTensor: (params) => adamwByTensor(params, ADAM),
+  lion: (params) => lion(params, { betas: [0.9, 0.99], weightDecay: 0.1 }),
+  prodigy: (params) => prodigy(params, { ...ADAM, ...PRODIGY, d0: 0.1 }),
+  scheduleFree: (params) => scheduleFree(params, ADAM),
+  PartedOptimizer: (params) =>
+    new PartedOptimizer([{ name: "all", places: [0], optimizer: lion(params, ADAM), rateFactor: 2 }]),
 };
 
 for (const [name, make] of Object.entries(OPTIMIZERS)) {

@@ -10,6 +10,8 @@ const KINDS: ScheduleKind[] = [
   "cosine",
   "cosine_with_restarts",
   "polynomial",
+  "rex",
+  "inverse_sqrt",
 ];
 const at = (step: number, options: Partial<ScheduleOptions> & { kind: ScheduleKind }): number =>
   learningRateAt(step, { learningRate: 2e-4, warmupSteps: 10, totalSteps: 100, ...options });
@@ -34,6 +36,23 @@ Deno.test("learningRateAt() ends where its shape ends", () => {
   assert.equal(at(55, { kind: "cosine_with_restarts", numCycles: 2 }), 2e-4); // the second cycle begins
   assert(Math.abs(at(55, { kind: "cosine" }) - 1e-4) < 1e-12);
   assert(Math.abs(at(100, { kind: "polynomial" }) - 1e-7) < 1e-15);
+});
+
+Deno.test("learningRateAt() by rex is the paper's curve, by inverse_sqrt halves when the step is four warm-ups", () => {
+  // (1 - z) / (1/2 + (1 - z)/2) at z = 1/2 and 3/4
+  assert(Math.abs(at(50, { kind: "rex", warmupSteps: 0 }) - 2e-4 * 2 / 3) < 1e-15);
+  assert(Math.abs(at(75, { kind: "rex", warmupSteps: 0 }) - 2e-4 * 2 / 5) < 1e-15);
+  assert.equal(at(100, { kind: "rex" }), 0);
+  assert(Math.abs(at(40, { kind: "inverse_sqrt" }) - 1e-4) < 1e-15);
+  assert(Math.abs(at(30_000, { kind: "inverse_sqrt", warmupSteps: 0 }) - 1e-4) < 1e-15); // 10,000 more
+});
+
+Deno.test("learningRateAt() ends at the smallest rate, and the warm-up still starts at 0", () => {
+  for (const kind of ["linear", "cosine", "cosine_with_restarts", "rex"] as const) {
+    assert(Math.abs(at(100, { kind, minRate: 0.1 }) - 2e-5) < 1e-15, kind);
+    assert.equal(at(0, { kind, minRate: 0.1 }), 0);
+    assert(Math.abs(at(10, { kind, minRate: 0.1 }) - 2e-4) < 1e-15);
+  }
 });
 
 Deno.test("learningRateAt() stays between 0 and the full rate at any step", () => {
