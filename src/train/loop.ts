@@ -8,6 +8,7 @@ import type { RunFolder, Wish } from "../runs/mod.ts";
 import { wholeCheckpoints } from "../runs/mod.ts";
 import { type Device, deviceMemory, type Tensor } from "../torch/mod.ts";
 import type { ClipBatch } from "./batch.ts";
+import { updateState, useAverages } from "./average.ts";
 import { loadCheckpoint, pruneCheckpoints, saveCheckpoint, type TrainState } from "./checkpoint.ts";
 import { saveOutputs } from "./outputs.ts";
 import { hasSamples, type MadeSample, makeSamples } from "./sample.ts";
@@ -124,6 +125,7 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
     if (sampledAt === step) return;
     sampledAt = step;
     const onSample = (made: MadeSample): void => options.observer?.onSample?.(made);
+    using _ = useAverages(trainees);
     try {
       await makeSamples(session, { step, folder: folder.samplesDir, emit, onSample, signal });
     } catch (error) {
@@ -168,6 +170,7 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
     if (samplesDue(done)) await sample(done);
     await breathe();
   }
+  using _ = useAverages(trainees);
   options.observer?.onTrained?.(session);
   const paths = saveOutputs(session, { folder: folder.outputsDir, step });
   emit({ type: "lora", paths });
@@ -186,7 +189,7 @@ function stateOf({ trainees }: Session): TrainState {
       const prefix = trainee.expert === "only" ? "" : `${trainee.expert}.`;
       return [...pick(trainee)].map(([name, tensor]): [string, Tensor] => [prefix + name, tensor]);
     }));
-  return { params: all(({ trained }) => trained.params), optimizer: all(({ optimizer }) => optimizer.state()) };
+  return { params: all(({ trained }) => trained.params), optimizer: all(updateState) };
 }
 
 /** The wishes to act on now; while a pause is wished this waits, and a stop ends the pause. */

@@ -1,6 +1,7 @@
 /** The finished LoRA, in the forms that other programs load. */
 import { join } from "node:path";
 import { describeLora, saveComfyLora, saveDiffusersLora } from "../weights/mod.ts";
+import { resolveRate } from "./optimizer.ts";
 import type { Session } from "./setup.ts";
 
 /**
@@ -22,7 +23,7 @@ export function saveOutputs(
     alpha,
     steps: step,
     seed: config.train.seed,
-    learningRate: config.optim.learningRate,
+    learningRate: resolveRate(config),
     optimizer: config.optim.name,
   };
   return trainees.flatMap(({ trained: { adapters } }) =>

@@ -1,12 +1,11 @@
 /** One optimizer step: micro-steps through the block engine, one look at loss and norm, clipping, update. */
 import { TorchError } from "../base/mod.ts";
-import type { SettledConfig } from "../config/mod.ts";
-import { learningRateAt } from "../optim/mod.ts";
 import { clipGradients, forwardBackward, totalNorm } from "../parallel/mod.ts";
 import { stack, type Tensor, tidy } from "../torch/mod.ts";
 import { type Stem, trainableParts, type TransformerInputs } from "../wan/mod.ts";
 import { type ClipBatch, makeProblem } from "./batch.ts";
 import { lossOf } from "./objective.ts";
+import { scheduledRate } from "./optimizer.ts";
 import type { Trainee } from "./trainee.ts";
 
 /** Which step, and where its data comes from. */
@@ -33,7 +32,7 @@ export interface StepResult {
  * @throws {TorchError} before the update if loss or gradients are not finite
  */
 export function trainStep(trainee: Trainee, { step, ownStep = step, batchAt }: StepOptions): StepResult {
-  const { config, range, model, trained, optimizer, gradients, plan, device, dtype } = trainee;
+  const { config, range, model, trained, optimizer, ema, gradients, plan, device, dtype } = trainee;
   const accumulated = config.train.gradientAccumulation;
   const trainable = trainableParts(model, trained.params);
   return tidy(() => {
@@ -69,19 +68,10 @@ export function trainStep(trainee: Trainee, { step, ownStep = step, batchAt }: S
     }
     const { maxGradNorm } = config.train;
     if (maxGradNorm !== null) clipGradients(all, { norm, maxNorm: maxGradNorm });
-    const learningRate = learningRateAt(ownStep, scheduleOf(config));
+    const learningRate = scheduledRate(ownStep, config);
     optimizer.step(all, learningRate);
+    ema?.update();
     gradients.clear();
     return { loss, gradNorm, learningRate };
   });
-}
-
-function scheduleOf(config: SettledConfig): Parameters<typeof learningRateAt>[1] {
-  const { schedule, learningRate, warmupSteps } = config.optim;
-  return {
-    kind: schedule === "constant" ? "constant_with_warmup" : "cosine",
-    learningRate,
-    warmupSteps,
-    totalSteps: config.train.steps,
-  };
 }

@@ -1,9 +1,10 @@
 /** One expert in training: a model, what is trained on it, and what trains it. */
 import type { SettledConfig } from "../config/mod.ts";
-import { AdamW, type Optimizer } from "../optim/mod.ts";
+import { Ema, type Optimizer } from "../optim/mod.ts";
 import { type BlockPlan, GradientStore } from "../parallel/mod.ts";
 import type { Device, DType } from "../torch/mod.ts";
 import type { Expert, ModelFolder, WanTransformer } from "../wan/mod.ts";
+import { makeOptimizer } from "./optimizer.ts";
 import type { SigmaRange } from "./timesteps.ts";
 import { freshTrained, type Trained } from "./trained.ts";
 
@@ -18,6 +19,8 @@ export interface Trainee {
   readonly model: WanTransformer;
   readonly trained: Trained;
   readonly optimizer: Optimizer;
+  /** The moving average of what is trained, where the config asks for one. */
+  readonly ema?: Ema | undefined;
   readonly gradients: GradientStore;
   readonly plan: readonly BlockPlan[];
   readonly device: Device;
@@ -50,13 +53,15 @@ export function makeTrainee(options: TraineeOptions): OwnedTrainee {
   stack.use(model);
   const trained = stack.use(freshTrained(config, { model, expert }));
   const tensors = [...trained.params.values()];
-  const optimizer = stack.use(new AdamW(tensors, config.optim));
+  const { optim, train: { seed } } = config;
+  const optimizer = stack.use(makeOptimizer(trained.params, { optim, seed, expert }));
+  const ema = optim.ema && stack.use(new Ema(tensors, { ...optim.ema, updateAfterStep: optim.ema.startStep }));
   const gradients = stack.use(new GradientStore(tensors));
   const plan = options.plan(model);
   const range = rangeOf(expert, models.boundary);
   const owned = stack.move();
   return {
-    ...{ expert, config, range, model, trained, optimizer, gradients, plan, device, dtype },
+    ...{ expert, config, range, model, trained, optimizer, ema, gradients, plan, device, dtype },
     [Symbol.dispose]: () => owned.dispose(),
   };
 }

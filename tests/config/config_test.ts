@@ -37,6 +37,7 @@ Deno.test("parseConfig() fills in defaults, makes paths absolute and freezes", (
   assert.equal(config.method.rank, 32);
   assert.equal(config.method.alpha, undefined);
   assert.ok(!("alpha" in config.method));
+  assert(config.optim.name === "adamw");
   assert.deepEqual(config.optim.betas, [0.9, 0.99]);
   assert.equal(config.train.timesteps.law, "logit-normal");
   assert.equal(config.train.maxGradNorm, 1);

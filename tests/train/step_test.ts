@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TorchError } from "../../src/base/mod.ts";
 import type { SettledConfig } from "../../src/config/mod.ts";
-import { AdamW } from "../../src/optim/mod.ts";
+import { makeOptimizer } from "../../src/train/optimizer.ts";
 import { type BlockPlan, GradientStore } from "../../src/parallel/mod.ts";
 import { full, Generator, randn, type Tensor, tidy } from "../../src/torch/mod.ts";
 import { saveOutputs } from "../../src/train/outputs.ts";
@@ -30,7 +30,7 @@ function withTrainee(train: Record<string, unknown>, body: (trainee: Trainee) =>
     using _model = model;
     using trained = freshTrained(config, { model, expert: "only" });
     const params = [...trained.params.values()];
-    using optimizer = new AdamW(params, config.optim);
+    using optimizer = makeOptimizer(trained.params, { optim: config.optim, seed: 0, expert: "only" });
     using gradients = new GradientStore(params);
     const plan = model.blocks.map((): BlockPlan => "keep");
     const range = [0, 1] as const;
