@@ -7,6 +7,7 @@ export * from "./download.ts";
 export * from "./errors.ts";
 export * from "./hash.ts";
 export * from "./name_groups.ts";
+export * from "./name_pattern.ts";
 export * from "./nearest.ts";
 export * from "./normal.ts";
 export * from "./partial.ts";

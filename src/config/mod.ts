@@ -1,6 +1,7 @@
 /** The config of a run: schema, files, presets and overrides. */
 
 export * from "./schema.ts";
+export { TARGET_PRESETS } from "./sections/method.ts";
 export { configJsonSchema, type JsonSchema } from "./json_schema.ts";
 export { describeFields, type FieldDescription } from "./describe.ts";
 export { loadConfig, parseConfig } from "./load.ts";

@@ -69,6 +69,8 @@ const stepDone = z.strictObject({
   ...envelope,
   /** The optimizer update just made, counted from one. */
   step: z.int().min(1),
+  /** Which of two experts was updated; absent where there is one. */
+  expert: z.enum(["high", "low"]).optional(),
   epoch: z.number().min(0),
   loss: z.number(),
   /** Global norm of the gradients before clipping. */

@@ -3,6 +3,7 @@ import { listNames, type NotedName, WeightsError } from "../base/mod.ts";
 import { noGrad, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 import type { AdapterData, WeightAdapter } from "./adapter_data.ts";
 import { Dora } from "./dora.ts";
+import { type AdapterDropout, Dropped } from "./dropout.ts";
 import type { Linear } from "./linear.ts";
 import { Lora } from "./lora.ts";
 import { BiasDifference, Loha, Lokr, WeightDifference } from "./lycoris.ts";
@@ -19,17 +20,37 @@ export interface ApplyOptions {
   readonly strength?: number | undefined;
   /** The model's parameters by name: needed for differences of parameters that belong to no Linear. */
   readonly params?: ReadonlyMap<string, Tensor> | undefined;
+  /** What their inputs lose while they are trained; nothing if absent. */
+  readonly dropout?: AdapterDropout | undefined;
 }
 
 /** Adapters on a model until they are disposed of. Owns copies of their tensors. */
 export class AdapterSet implements Disposable {
   /** By the path of their Linear. */
   readonly adapters: ReadonlyMap<string, readonly WeightAdapter[]>;
+  /** The copies, by the path of their Linear: what is trained, and what files hold. */
+  readonly modules: AdapterModules;
   readonly #undo: DisposableStack;
 
-  private constructor(adapters: ReadonlyMap<string, readonly WeightAdapter[]>, undo: DisposableStack) {
-    this.adapters = adapters;
+  private constructor(
+    hung: ReadonlyMap<string, { data: AdapterData; adapters: readonly WeightAdapter[] }>,
+    undo: DisposableStack,
+  ) {
+    this.adapters = new Map([...hung].map(([path, { adapters }]) => [path, adapters]));
+    this.modules = new Map([...hung].map(([path, { data }]) => [path, data]));
     this.#undo = undo;
+  }
+
+  /** The tensors by name, `blocks.0.attn1.to_q.lora_A.weight`, in the order of the modules. */
+  get params(): Map<string, Tensor> {
+    return new Map(
+      [...this.adapters].flatMap(([path, adapters]) =>
+        adapters.flatMap((adapter) => [...adapter.params]).map(([name, param]): [string, Tensor] => [
+          `${path}.${name}`,
+          param,
+        ])
+      ),
+    );
   }
 
   /**
@@ -38,26 +59,28 @@ export class AdapterSet implements Disposable {
    * @throws {WeightsError} naming the modules that the model lacks or whose shapes differ; the model is then as it was
    */
   static apply(linears: readonly Linear[], options: ApplyOptions): AdapterSet {
-    const { modules, name, strength = 1, params = new Map() } = options;
+    const { modules, name, strength = 1, params = new Map(), dropout } = options;
     const layers = new Map(linears.map((layer) => [layer.path, layer]));
     refuseMisfits(modules, { name, layers, params });
     return unscoped(() => {
       using undo = new DisposableStack();
-      const hung = new Map<string, readonly WeightAdapter[]>();
-      for (const [path, data] of modules) {
+      const hung = new Map<string, { data: AdapterData; adapters: readonly WeightAdapter[] }>();
+      for (const [path, given] of modules) {
         const layer = layers.get(path);
         if (layer === undefined) {
-          addDifference(params, { path, data, strength, undo });
+          addDifference(params, { path, data: given, strength, undo });
           continue;
         }
-        const adapters = adaptersOf(owned(data, { layer, undo }), layer);
+        const data = owned(given, { layer, undo });
+        const adapters = adaptersOf(data, layer);
         for (const adapter of adapters) {
           adapter.strength = strength;
-          layer.adapters.push(adapter);
-          undo.defer(() => layer.adapters.splice(layer.adapters.indexOf(adapter), 1));
+          const worn = dropout === undefined ? adapter : new Dropped(adapter, { dropout, path });
+          layer.adapters.push(worn);
+          undo.defer(() => layer.adapters.splice(layer.adapters.indexOf(worn), 1));
           if (adapter instanceof Dora) undo.use(adapter);
         }
-        hung.set(path, adapters);
+        hung.set(path, { data, adapters });
       }
       return new AdapterSet(hung, undo.move());
     });

@@ -12,8 +12,8 @@ export class Dora implements WeightAdapter, Disposable {
   readonly #inner: WeightAdapter;
   readonly #magnitude: Tensor;
   readonly #layer: { readonly weight: Tensor };
-  /** Factors of the rows [out] or of the columns [in], once computed. */
-  #gain: Tensor | undefined;
+  /** Lengths of the rows [out] or of the columns [in], once computed; not kept while they change in training. */
+  #lengths: Tensor | undefined;
 
   /**
    * @param inner at strength 1
@@ -32,8 +32,8 @@ export class Dora implements WeightAdapter, Disposable {
 
   delta(x: Tensor): Tensor {
     const { weight } = this.#layer;
-    this.#gain ??= unscoped(() => noGrad(() => tidy(() => this.#gainOf(weight))));
-    const gain = like(x, this.#gain), base = like(x, weight);
+    const gain = like(x, this.#magnitude.float().flatten().div(this.#fixedLengths(weight)));
+    const base = like(x, weight);
     const change = this.#byRow(weight)
       ? linear(x, base).mul(gain.sub(1)).add(this.#inner.delta(x).mul(gain))
       : linear(x.mul(gain.sub(1)), base).add(this.#inner.delta(x.mul(gain)));
@@ -41,15 +41,15 @@ export class Dora implements WeightAdapter, Disposable {
   }
 
   weightChange(weight: Tensor): Tensor {
-    const gain = this.#gainOf(weight);
+    const gain = this.#magnitude.float().flatten().div(this.#lengthsOf(weight));
     const full = this.#directed(weight).mul(this.#byRow(weight) ? gain.unsqueeze(1) : gain.unsqueeze(0));
     return full.sub(weight.float()).mul(this.strength);
   }
 
   /** Frees what it computed; the parameters are the owner's. */
   [Symbol.dispose](): void {
-    this.#gain?.[Symbol.dispose]();
-    this.#gain = undefined;
+    this.#lengths?.[Symbol.dispose]();
+    this.#lengths = undefined;
   }
 
   /** W + ΔW, float32 */
@@ -62,10 +62,16 @@ export class Dora implements WeightAdapter, Disposable {
     return this.#magnitude.size(0) === weight.size(0);
   }
 
-  /** m / ‖W + ΔW‖, float32 */
-  #gainOf(weight: Tensor): Tensor {
-    const axis = this.#byRow(weight) ? 1 : 0;
-    const lengths = this.#directed(weight).square().sum([axis]).sqrt();
-    return this.#magnitude.float().flatten().div(lengths);
+  /** ‖W + ΔW‖ as a constant: no gradient goes through the lengths, which saves its memory (arXiv:2402.09353, section 4.3). */
+  #fixedLengths(weight: Tensor): Tensor {
+    if (this.#lengths !== undefined) return this.#lengths;
+    const lengths = noGrad(() => tidy(() => this.#lengthsOf(weight)));
+    if (!this.#magnitude.requiresGrad) this.#lengths = unscoped(() => lengths.alias());
+    return lengths;
+  }
+
+  /** ‖W + ΔW‖ [out] or [in], float32 */
+  #lengthsOf(weight: Tensor): Tensor {
+    return this.#directed(weight).square().sum([this.#byRow(weight) ? 1 : 0]).sqrt();
   }
 }

@@ -1,7 +1,6 @@
 /** Low-rank adapters: ΔW = strength · (alpha / rank) · B·A beside a frozen weight. Source: arXiv:2106.09685, section 4.1. */
-import { type Generator, linear, rand, type Tensor, tidy, zeros } from "../torch/mod.ts";
+import { linear, type Tensor } from "../torch/mod.ts";
 import { like, type WeightAdapter } from "./adapter_data.ts";
-import type { Linear } from "./linear.ts";
 
 /** A LoRA on one linear layer; its matrices are float32 whatever the base weight is. */
 export class Lora implements WeightAdapter {
@@ -19,23 +18,6 @@ export class Lora implements WeightAdapter {
     this.up = options.up;
     this.rank = options.down.size(0);
     this.alpha = options.alpha;
-  }
-
-  /**
-   * A fresh adapter for a layer: A uniform in ±1/√in (Kaiming with a = √5, as peft draws it), B zero, so that it starts
-   * without effect.
-   */
-  static fresh(layer: Linear, options: { rank: number; alpha: number; generator: Generator }): Lora {
-    const { rank, alpha, generator } = options;
-    const bound = 1 / Math.sqrt(layer.inFeatures);
-    const device = layer.weight.device;
-    return tidy(() => {
-      // Drawn on the generator's device, so that a seed means the same everywhere.
-      const drawn = rand([rank, layer.inFeatures], { generator });
-      drawn.mul_(2 * bound);
-      drawn.add_(-bound);
-      return new Lora({ down: drawn.to({ device }), up: zeros([layer.outFeatures, rank], { device }), alpha });
-    });
   }
 
   get params(): ReadonlyMap<string, Tensor> {

@@ -1,6 +1,5 @@
 /** Layers and how they get their parameters. Nothing here knows about WAN. */
 export { type Adapter, type Layer, Linear } from "./linear.ts";
-export { type LoraMatrices, LoraSet } from "./adapters.ts";
 export type { AdapterData, AdapterKind, AdapterPart, WeightAdapter } from "./adapter_data.ts";
 export {
   adapterMisfit,
@@ -14,6 +13,8 @@ export {
 } from "./adapter_set.ts";
 export { type BlockSource, BlockWeights, type WeightPlace } from "./block_weights.ts";
 export { Dora } from "./dora.ts";
+export { AdapterDropout } from "./dropout.ts";
+export { freshAdapter, type FreshOptions } from "./fresh_adapter.ts";
 export { Lora } from "./lora.ts";
 export { BiasDifference, Loha, Lokr, WeightDifference } from "./lycoris.ts";
 export { LayerNorm, RmsNorm } from "./norm.ts";

@@ -65,22 +65,29 @@ export function forwardBackward<I, S extends { readonly x: Tensor }>(
   return tidy(() => {
     const trainsStem = trainable.stem.length > 0;
     const original = trainsStem ? enableGrad(() => model.stem(run.inputs)) : noGrad(() => model.stem(run.inputs));
-    const shared = trainsStem ? model.shared(original).map(leaf) : [];
-    const stem = trainsStem ? model.withShared(original, shared) : original;
+    // Only what the trained part of the stem reaches wants a gradient: not the sequence when the text alone is trained.
+    const outputs = [original.x, ...model.shared(original)].filter((x) => x.requiresGrad);
+    const handedOn = model.shared(original).map((x) => x.requiresGrad ? leaf(x) : x);
+    const shared = handedOn.filter((x) => x.requiresGrad);
+    const stem = shared.length > 0 ? model.withShared(original, handedOn) : original;
     const gathered = shared.map(zerosLike); // their gradients, summed over all blocks and the head
 
-    // Forward. The first block's input needs a gradient only if something before it is trained.
-    const inputs: KeptInput[] = [];
+    // Forward. Backward ends at the first block that has something to learn, or that something trained flows into.
+    const flowsIn = original.x.requiresGrad;
+    const firstTrained = trainable.blocks.findIndex((params) => params.length > 0);
+    const end = flowsIn || shared.length > 0 ? 0 : firstTrained < 0 ? model.blocks.length : firstTrained;
+    const inputs: (KeptInput | undefined)[] = [];
     const graphs: (Tensor | undefined)[] = [];
-    let x = trainsStem ? leaf(original.x) : original.x;
+    let x = flowsIn ? leaf(original.x) : original.x;
     model.blocks.forEach((block, i) => {
-      const before = x, kept = plan[i] === "keep";
+      const before = x, kept = plan[i] === "keep" && i >= end;
       const run = (): Tensor => tidy(() => block.forward(before, stem));
       const output = visit(i, { next: i + 1, run: () => kept ? enableGrad(run) : noGrad(run) });
-      inputs.push(new KeptInput(before, { onHost: plan[i] === "offload" }));
+      inputs.push(i < end ? undefined : new KeptInput(before, { onHost: plan[i] === "offload" }));
       graphs.push(kept ? output : undefined);
       x = leaf(output);
       if (!kept) output[Symbol.dispose]();
+      if (i < end && i > 0) before[Symbol.dispose]();
     });
 
     // Head.
@@ -93,10 +100,10 @@ export function forwardBackward<I, S extends { readonly x: Tensor }>(
 
     // Backward, last block first.
     let flowing: Tensor | undefined = dx;
-    for (let i = model.blocks.length - 1; i >= 0; i--) {
+    for (let i = model.blocks.length - 1; i >= end; i--) {
       using kept = inputs[i];
       const params = trainable.blocks[i] ?? [];
-      const wantsInput = i > 0 || trainsStem;
+      const wantsInput = i > end || flowsIn;
       using arriving: Tensor | undefined = flowing;
       using graph = graphs[i];
       if (kept === undefined || arriving === undefined || (!wantsInput && params.length === 0)) {
@@ -118,10 +125,11 @@ export function forwardBackward<I, S extends { readonly x: Tensor }>(
       flowing = graph === undefined ? visit(i, { next: i - 1, run }) : run();
     }
 
-    // Stem.
+    // Stem. What nothing in this batch depends on, such as a word that no caption has, has a gradient of zero.
     if (trainsStem) {
-      const outputs = [original.x, ...model.shared(original)];
-      const gradients = grad(outputs, trainable.stem, { outputGrads: [required(flowing), ...gathered] });
+      const outputGrads = [...(flowsIn ? [required(flowing)] : []), ...gathered];
+      const found = outputs.length === 0 ? [] : grad(outputs, trainable.stem, { outputGrads });
+      const gradients = trainable.stem.map((param, j) => found[j] ?? zerosLike(param));
       deliver({ gradients: [undefined, ...gradients], params: trainable.stem });
     }
     return loss;

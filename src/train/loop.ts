@@ -2,6 +2,7 @@
  * The training loop: wishes, step, and what happens once in a while. It knows no command line and no server; events go
  * out by one function, wishes come in by another that is asked between steps.
  */
+import { join } from "node:path";
 import { messageOf, WantuneError } from "../base/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { RunFolder, Wish } from "../runs/mod.ts";
@@ -12,9 +13,9 @@ import { updateState, useAverages } from "./average.ts";
 import { loadCheckpoint, pruneCheckpoints, saveCheckpoint, type TrainState } from "./checkpoint.ts";
 import { saveOutputs } from "./outputs.ts";
 import { hasSamples, type MadeSample, makeSamples } from "./sample.ts";
-import { type Session, setUp } from "./setup.ts";
+import { readBatch, type Session, setUp } from "./setup.ts";
 import { trainStep } from "./step.ts";
-import type { Trainee } from "./trainee.ts";
+import { takeTurn, type Trainee } from "./trainee.ts";
 import { turns } from "./turns.ts";
 
 /** How a run ended, when it was not by an error. */
@@ -117,6 +118,9 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
     pruneCheckpoints(wholeCheckpoints(folder.checkpointsDir), save.keep);
     savedAt = step;
     emit({ type: "checkpoint", step, ...saved });
+    if (save.intermediate && step > 0 && step < numSteps) {
+      emit({ type: "lora", paths: saveOutputs(session, { folder: stepFolder(folder.outputsDir, step), step }) });
+    }
   };
   const { sample: wanted } = config;
   const samplesDue = (step: number): boolean =>
@@ -153,13 +157,15 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
     }
     const from = performance.now();
     const trainee = trainees[turn.expert] as Trainee;
-    const batchAt = (microStep: number): ClipBatch => dataset.batch(microStep, batches);
+    takeTurn(trainee, trainees);
+    const batchAt = (microStep: number): ClipBatch => readBatch(session, { microStep, ...batches });
     const result = trainStep(trainee, { step, ownStep: turn.step, batchAt });
     const seconds = (performance.now() - from) / 1000;
     const done = ++step;
     emit({
       type: "step",
       step: done,
+      ...(trainee.expert === "only" ? {} : { expert: trainee.expert }),
       epoch: done * train.gradientAccumulation / batchesPerEpoch,
       ...result,
       seconds,
@@ -175,6 +181,11 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   const paths = saveOutputs(session, { folder: folder.outputsDir, step });
   emit({ type: "lora", paths });
   return "done";
+}
+
+/** Where the results of a step go. */
+function stepFolder(outputs: string, step: number): string {
+  return join(outputs, `step-${String(step).padStart(8, "0")}`);
 }
 
 /** Whether an error says no more than that a stop was wished. */

@@ -1,42 +1,118 @@
-/** The finished LoRA, in the forms that other programs load. */
+/**
+ * What training made, in the forms that other programs load. Nothing in the files depends on when or how often the run was
+ * interrupted, so that a resumed run's equal an unbroken run's byte for byte.
+ */
 import { join } from "node:path";
-import { describeLora, saveComfyLora, saveDiffusersLora } from "../weights/mod.ts";
-import { resolveRate } from "./optimizer.ts";
-import type { Session } from "./setup.ts";
+import { makeFolder } from "../base/mod.ts";
+import type { RunConfig } from "../config/mod.ts";
+import {
+  type AdapterComponent,
+  type AdapterMap,
+  type AdapterNaming,
+  saveAdapters,
+  saveEmbedding,
+} from "../weights/mod.ts";
+import { describeTrained } from "./outputs_metadata.ts";
+import { saveTrainedModels } from "./outputs_model.ts";
+import { componentOf, expertEnding, type SavedSession } from "./outputs_names.ts";
+import type { Trainee } from "./trainee.ts";
+
+/** A form of `save.formats`. */
+export type OutputFormat = RunConfig["save"]["formats"][number];
+
+const NAMINGS: Record<OutputFormat, AdapterNaming> = { diffusers: "diffusers", comfyui: "comfy", musubi: "musubi" };
+/** What the names of files end with: ComfyUI's are what most people look for. */
+const ENDINGS: Record<OutputFormat, string> = { diffusers: "-diffusers", comfyui: "", musubi: "-musubi" };
 
 /**
- * Writes what a session has trained, in each format the config names. Nothing in the files depends on when or how often the run was
- * interrupted, so that a resumed run's equal an unbroken run's byte for byte.
+ * Writes what a session has trained, in each format that the config names.
+ * @param options.step steps taken
  * @returns the paths written
  * @throws {DiskError} if the disk refuses; files of the same name stay whole
  */
-export function saveOutputs(
-  session: Pick<Session, "config" | "trainees" | "variant">,
-  { folder, step }: { folder: string; step: number },
-): string[] {
-  const { config, trainees, variant } = session;
-  const { method: { rank, alpha = rank }, save } = config;
-  const facts = {
-    title: config.name,
-    architecture: variant,
-    rank,
-    alpha,
-    steps: step,
-    seed: config.train.seed,
-    learningRate: resolveRate(config),
-    optimizer: config.optim.name,
-  };
-  return trainees.flatMap(({ trained: { adapters } }) =>
-    save.formats.map((format) => {
-      const settings = { dtype: save.dtype, metadata: describeLora(facts) };
-      if (format === "diffusers") {
-        const path = join(folder, `${config.name}-diffusers.safetensors`);
-        saveDiffusersLora(path, adapters.modules, { ...settings, targetModules: config.method.targets });
-        return path;
-      }
-      const path = join(folder, `${config.name}.safetensors`);
-      saveComfyLora(path, adapters.modules, settings);
-      return path;
+export function saveOutputs(session: SavedSession, { folder, step }: { folder: string; step: number }): string[] {
+  makeFolder(folder);
+  const { config: { save, method } } = session;
+  switch (method.kind) {
+    case "lora":
+    case "dora":
+    case "lokr":
+      return save.formats.flatMap((format) => saveFormat(session, { folder, step, format }));
+    case "full":
+      return saveTrainedModels(session, { folder, step });
+    case "embedding":
+      return save.formats.map((format) => saveWord(session, { folder, step, format }));
+  }
+}
+
+interface FormatOptions {
+  readonly folder: string;
+  readonly step: number;
+  readonly format: OutputFormat;
+}
+
+/**
+ * Adapters in one format. In diffusers' naming both experts go into one file; the others have one for each, and where the text
+ * encoder is trained too a third, as it belongs to neither.
+ */
+function saveFormat(session: SavedSession, options: FormatOptions): string[] {
+  const { trainees, text } = session;
+  const textMap: Partial<Record<AdapterComponent, AdapterMap>> = text?.adapters === undefined
+    ? {}
+    : { text_encoder: text.adapters.modules };
+  if (options.format === "diffusers" || trainees.length === 1) {
+    const maps = trainees.map((trainee) => [componentOf(trainee.expert), modulesOf(trainee)]);
+    const ending = trainees.length === 1 ? expertEnding(trainees[0]?.expert ?? "only") : "";
+    return [saveMaps(session, { ...options, ending, of: trainees, maps: { ...Object.fromEntries(maps), ...textMap } })];
+  }
+  const experts = trainees.map((trainee) =>
+    saveMaps(session, {
+      ...options,
+      ending: expertEnding(trainee.expert),
+      of: [trainee],
+      maps: { [componentOf(trainee.expert)]: modulesOf(trainee) },
     })
   );
+  if (text?.adapters === undefined) return experts;
+  return [...experts, saveMaps(session, { ...options, ending: "-text-encoder", of: trainees, maps: textMap })];
+}
+
+function saveMaps(
+  session: SavedSession,
+  options: FormatOptions & {
+    ending: string;
+    of: readonly Trainee[];
+    maps: Readonly<Partial<Record<AdapterComponent, AdapterMap>>>;
+  },
+): string {
+  const { folder, step, format, ending, of, maps } = options;
+  const { config } = session;
+  const path = join(folder, `${config.name}${ending}${ENDINGS[format]}.safetensors`);
+  const foldAlpha = format === "comfyui" && config.method.kind === "lora";
+  saveAdapters(path, maps, {
+    naming: NAMINGS[format],
+    dtype: config.save.dtype,
+    foldAlpha,
+    metadata: describeTrained(session, { of, step, folded: foldAlpha }),
+  });
+  return path;
+}
+
+function saveWord(session: SavedSession, { folder, step, format }: FormatOptions): string {
+  const { config, text, trainees } = session;
+  const word = text?.word;
+  if (word === undefined) throw new TypeError("a session without a word in training");
+  const path = join(folder, `${config.name}${ENDINGS[format]}.safetensors`);
+  saveEmbedding(path, {
+    ...word,
+    form: format === "comfyui" ? "comfy" : format === "musubi" ? "params" : "diffusers",
+    dtype: config.save.dtype,
+    metadata: describeTrained(session, { of: trainees, step, folded: false }),
+  });
+  return path;
+}
+
+function modulesOf({ trained }: Trainee): AdapterMap {
+  if (trained.adapters === undefined) throw new TypeError("a method of adapters without adapters");
+  return trained.adapters.modules;
 }

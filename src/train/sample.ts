@@ -5,8 +5,10 @@ import type { SampleConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { writeFigures, writeVideo } from "../media/mod.ts";
 import { noGrad, type Tensor, tidy } from "../torch/mod.ts";
-import { generate, padPrompt, TEXT_LENGTH, type VelocityModel } from "../wan/mod.ts";
+import { generate, padPrompt, TEXT_LENGTH } from "../wan/mod.ts";
+import { trainedModel } from "./experts.ts";
 import type { Session } from "./setup.ts";
+import type { TextSide } from "./text_side.ts";
 
 /** A video in memory. */
 export interface SampledVideo {
@@ -43,12 +45,13 @@ export async function sampleVideo(
   const { width, height, numFrames } = sample;
   using vae = models.loadVae({ device });
   const embeds = (text: string): Tensor => {
-    using rows = dataset.text(text);
+    using rows = session.text === undefined ? dataset.text(text) : encodeNow(session.text, text);
     return tidy(() => padPrompt(rows, TEXT_LENGTH).unsqueeze(0).to({ device, dtype }));
   };
   using promptEmbeds = embeds(prompt);
   using negativePromptEmbeds = embeds(sample.negativePrompt);
-  const { latents, frames } = await generate({ model: trainedModel(session), vae }, {
+  using model = trainedModel(session);
+  const { latents, frames } = await generate({ model, vae }, {
     start: { width, height, numFrames, seed },
     promptEmbeds,
     negativePromptEmbeds,
@@ -63,10 +66,9 @@ export async function sampleVideo(
   return { pixels: noGrad(() => toPixels(made)), width, height, fps: fpsOf(session, sample) };
 }
 
-/** The model as it is trained so far. */
-function trainedModel({ trainees: [trainee] }: Session): VelocityModel {
-  if (trainee === undefined) throw new TypeError("a session without an expert");
-  return trainee.model;
+/** A prompt's rows by the text encoder as it is trained so far. */
+function encodeNow(text: TextSide, prompt: string): Tensor {
+  return noGrad(() => text.encode(prompt));
 }
 
 /** Makes every sample the config asks for and writes each as an MP4. */

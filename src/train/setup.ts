@@ -1,14 +1,17 @@
 /** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
 import { ConfigError } from "../base/mod.ts";
 import type { RunConfig, SettledConfig } from "../config/mod.ts";
-import { type Dataset, prepareDataset } from "../data/mod.ts";
+import { type BatchOptions, type Dataset, prepareDataset } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { BlockPlan } from "../parallel/mod.ts";
-import { cudaDeviceCount, type Device, type DType } from "../torch/mod.ts";
+import { cudaDeviceCount, type Device, type DType, type Tensor, zeros } from "../torch/mod.ts";
 import { ModelFolder, type WanTransformer } from "../wan/mod.ts";
+import type { ClipBatch } from "./batch.ts";
 import { folderEncoders } from "./encoders.ts";
 import { settleSteps } from "./length.ts";
+import { fitsBoth, trainedExperts } from "./experts.ts";
 import { makePlan } from "./plan.ts";
+import { openTextSide, type TextSide, trainsText } from "./text_side.ts";
 import { makeTrainee, type Trainee } from "./trainee.ts";
 
 /** A run set up. Owns the models, what is trained on them, and the optimizers' state. */
@@ -18,6 +21,8 @@ export interface Session extends Disposable {
   readonly dataset: Dataset;
   /** The experts that are trained, in the order of their turns: the only one, or high noise before low. */
   readonly trainees: readonly Trainee[];
+  /** The text encoder, where something is trained on it. */
+  readonly text: TextSide | undefined;
   readonly device: Device;
   readonly dtype: DType;
   readonly models: ModelFolder;
@@ -57,12 +62,28 @@ export async function setUp(
   const plan = (model: WanTransformer): readonly BlockPlan[] =>
     planBlocks(model, { config, dataset, models, device, dtype, emit });
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "transformer" });
-  const trainee = stack.use(makeTrainee({ models, expert: "only", config, device, dtype, plan }));
+  const text = openTextSide(config, { models, device });
+  if (text !== undefined) stack.use(text);
+  text?.word?.checkCaptions(dataset.items);
+  const experts = trainedExperts(config, models);
+  const takesTurns = experts.length > 1 && config.method.kind !== "full" && !fitsBoth(models, { device, dtype });
+  const trainees = experts.map((expert) =>
+    stack.use(makeTrainee({ models, expert, config, text, device, dtype, takesTurns, plan }))
+  );
   const owned = stack.move();
   return {
-    ...{ config, dataset, trainees: [trainee], device, dtype, models, variant: models.variant.name },
+    ...{ config, dataset, trainees, text, device, dtype, models, variant: models.variant.name },
     [Symbol.dispose]: () => owned.dispose(),
   };
+}
+
+/** The clips of a micro-step; their captions from the cache, or through the text encoder where that is trained. */
+export function readBatch(
+  { dataset, text }: Pick<Session, "dataset" | "text">,
+  { microStep, ...options }: BatchOptions & { microStep: number },
+): ClipBatch {
+  const batch = dataset.batch(microStep, options);
+  return text === undefined ? batch : { ...batch, text: batch.captions.map((caption) => text.encode(caption)) };
 }
 
 /** Decides which blocks of a loaded model keep their graph, and tells it. */
@@ -99,19 +120,7 @@ function openModels({ model }: RunConfig): ModelFolder {
       },
     );
   }
-  checkOneExpert(models);
   return models;
-}
-
-/** Refuses a model of two experts before anything is encoded for it. @throws {ConfigError} */
-function checkOneExpert({ path, variant }: ModelFolder): void {
-  if (variant.experts === 1) return;
-  throw new ConfigError(
-    `Cannot train ${variant.title} in ${path}: it has two experts, which is not supported yet`,
-    {
-      cure: "take a model with one transformer, such as WAN 2.2 TI2V-5B",
-    },
-  );
 }
 
 async function encodeClips(
@@ -128,13 +137,16 @@ async function encodeClips(
       fps: models.variant.inference.fps,
     },
     encodeVideo: encoders.encodeVideo,
-    encodeText: encoders.encodeText,
-    fingerprints: encoders.fingerprints,
+    ...(trainsText(config) ? WITHOUT_TEXT : { encodeText: encoders.encodeText }),
+    fingerprints: { ...encoders.fingerprints, ...(trainsText(config) ? { text: "encoded in each step" } : {}) },
     prompts: sample === undefined ? [] : [...sample.prompts, sample.negativePrompt],
     emit,
     signal,
   });
 }
+
+/** Stands in for the text encoder where it is trained along: what it gives is not looked at. */
+const WITHOUT_TEXT = { encodeText: (): Tensor => zeros([1, 1]) };
 
 /** Tokens of the largest clip. */
 function largestClip(dataset: Dataset, models: ModelFolder): number {

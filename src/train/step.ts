@@ -6,6 +6,7 @@ import { type Stem, trainableParts, type TransformerInputs } from "../wan/mod.ts
 import { type ClipBatch, makeProblem } from "./batch.ts";
 import { lossOf } from "./objective.ts";
 import { scheduledRate } from "./optimizer.ts";
+import { beginMicroStep } from "./trained.ts";
 import type { Trainee } from "./trainee.ts";
 
 /** Which step, and where its data comes from. */
@@ -44,6 +45,7 @@ export function trainStep(trainee: Trainee, { step, ownStep = step, batchAt }: S
         const { patchSize } = model.config;
         const expertMicroStep = ownStep * accumulated + i;
         const at = { train: config.train, microStep, expertMicroStep, range, device, dtype, patchSize };
+        using _draws = beginMicroStep(trained, { seed: config.train.seed, microStep });
         const problem = makeProblem(batchAt(microStep), at);
         return forwardBackward<TransformerInputs, Stem>(model, {
           inputs: problem.inputs,

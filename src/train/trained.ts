@@ -1,33 +1,67 @@
 /** What training changes, whatever the method: named tensors for optimizer, gradients and checkpoints. */
-import { seedFor } from "../base/mod.ts";
-import type { SettledConfig } from "../config/mod.ts";
-import { LoraSet } from "../nn/mod.ts";
+import { ConfigError, seedFor } from "../base/mod.ts";
+import type { RunConfig } from "../config/mod.ts";
+import type { Built } from "../nn/mod.ts";
 import type { Tensor } from "../torch/mod.ts";
 import type { Expert, WanTransformer } from "../wan/mod.ts";
+import { trainAdapters, type TrainedAdapters, transformerPlan } from "./methods/adapters.ts";
+import { trainParameters } from "./methods/full.ts";
+import type { TextSide } from "./text_side.ts";
 
-/** The tensors of one expert that are trained. They want gradients; whoever made this owns them by it. */
+/** What is trained for one expert. Its tensors want gradients. */
 export interface Trained extends Disposable {
   /** By the name of the layer or part they belong to, which also tells where the model uses them; in a fixed order. */
   readonly params: ReadonlyMap<string, Tensor>;
-  /** The adapters by the path of their layer. */
-  readonly adapters: LoraSet;
+  /** Adapters on the transformer; absent where its own parameters or the text side alone is trained. */
+  readonly adapters?: TrainedAdapters | undefined;
+  /** The text side, where that is trained: one for all experts. Not owned. */
+  readonly text?: TextSide | undefined;
+}
+
+/** What the trained is made on. */
+export interface TrainedOptions {
+  readonly config: RunConfig;
+  readonly expert: Expert;
+  readonly built: Built<WanTransformer>;
+  readonly text: TextSide | undefined;
 }
 
 /**
- * What a config trains on a model, as it is before the first step.
- * @throws {ConfigError} if the config names layers that the model does not have
+ * What a config trains for an expert, as it is before the first step.
+ * @throws {ConfigError} if the config names layers or parameters that the model does not have
+ * @throws {WeightsError} if a file to start from does not fit
  */
-export function freshTrained(config: SettledConfig, options: { model: WanTransformer; expert: Expert }): Trained {
+export function freshTrained({ config, expert, built, text }: TrainedOptions): Trained {
   const { method, train } = config;
-  const { model, expert } = options;
-  const purpose = expert === "only" ? "lora" : `lora.${expert}`;
-  const adapters = LoraSet.fresh(model.linears, {
-    rank: method.rank,
-    alpha: method.alpha ?? method.rank,
-    targets: method.targets,
-    seedOf: (index) => seedFor(train.seed, purpose, index),
-  });
-  const params = adapters.named();
-  for (const param of params.values()) param.setRequiresGrad(true);
-  return { params, adapters, [Symbol.dispose]: () => adapters[Symbol.dispose]() };
+  const textParams = text?.params ?? new Map<string, Tensor>();
+  switch (method.kind) {
+    case "lora":
+    case "dora":
+    case "lokr": {
+      const { model } = built;
+      const plan = transformerPlan(method, { seed: train.seed, expert, weights: model.blockWeights });
+      const adapters = trainAdapters(model.everyLinear, plan);
+      const params = new Map([...adapters.params, ...textParams]);
+      return { params, adapters, text, [Symbol.dispose]: () => adapters[Symbol.dispose]() };
+    }
+    case "full":
+      return { params: trainParameters(built.params, method.parameters), [Symbol.dispose]: () => {} };
+    case "embedding":
+      if (text === undefined) throw new ConfigError("Cannot train an embedding without the text encoder.");
+      return { params: textParams, text, [Symbol.dispose]: () => {} };
+  }
+}
+
+/**
+ * Readies what is drawn anew for a micro-step of the run, such as dropout, until the result is disposed of.
+ * @param seed of the run
+ */
+export function beginMicroStep(trained: Trained, { seed, microStep }: { seed: number; microStep: number }): Disposable {
+  const dropouts = [trained.adapters?.dropout, trained.text?.adapters?.dropout].filter((it) => it !== undefined);
+  for (const dropout of dropouts) dropout.begin((path) => seedFor(seed, `dropout.${path}`, microStep));
+  return {
+    [Symbol.dispose]: () => {
+      for (const dropout of dropouts) dropout.end();
+    },
+  };
 }

@@ -5,6 +5,7 @@ import { type BlockPlan, GradientStore } from "../parallel/mod.ts";
 import type { Device, DType } from "../torch/mod.ts";
 import type { Expert, ModelFolder, WanTransformer } from "../wan/mod.ts";
 import { makeOptimizer } from "./optimizer.ts";
+import type { TextSide } from "./text_side.ts";
 import type { SigmaRange } from "./timesteps.ts";
 import { freshTrained, type Trained } from "./trained.ts";
 
@@ -35,8 +36,12 @@ export interface TraineeOptions {
   readonly models: ModelFolder;
   readonly expert: Expert;
   readonly config: SettledConfig;
+  /** The text side, where it is trained. */
+  readonly text?: TextSide | undefined;
   readonly device: Device;
   readonly dtype: DType;
+  /** Whether its weights make room while the other expert works. */
+  readonly takesTurns?: boolean | undefined;
   /** What happens to each block's graph, once the model's size is known. */
   readonly plan: (model: WanTransformer) => readonly BlockPlan[];
 }
@@ -46,12 +51,13 @@ export interface TraineeOptions {
  * @throws {WeightsError} {ConfigError} as the weights or the method's settings are wrong
  */
 export function makeTrainee(options: TraineeOptions): OwnedTrainee {
-  const { models, expert, config, device, dtype } = options;
+  const { models, expert, config, text, device, dtype, takesTurns = false } = options;
   using stack = new DisposableStack();
-  const { model, params } = models.loadTransformer({ dtype, device, expert });
+  const built = models.loadTransformer({ dtype, device, expert, ...(takesTurns ? { blocks: "mapped" } : {}) });
+  const { model, params } = built;
   for (const param of params.values()) stack.use(param);
   stack.use(model);
-  const trained = stack.use(freshTrained(config, { model, expert }));
+  const trained = stack.use(freshTrained({ config, expert, built, text }));
   const tensors = [...trained.params.values()];
   const { optim, train: { seed } } = config;
   const optimizer = stack.use(makeOptimizer(trained.params, { optim, seed, expert }));
@@ -70,4 +76,17 @@ export function makeTrainee(options: TraineeOptions): OwnedTrainee {
 function rangeOf(expert: Expert, boundary: number | null): SigmaRange {
   if (boundary === null || expert === "only") return [0, 1];
   return expert === "high" ? [boundary, 1] : [0, boundary];
+}
+
+/**
+ * Gives an expert its turn: the blocks of its weights come to where they are computed with, those of the others go back to
+ * their files. Nothing happens where all stay in memory.
+ */
+export function takeTurn(trainee: Trainee, among: readonly Trainee[]): void {
+  for (const other of among) if (other !== trainee) moveBlocks(other.model, "mapped");
+  moveBlocks(trainee.model, "resident");
+}
+
+function moveBlocks({ blockWeights }: WanTransformer, place: "mapped" | "resident"): void {
+  blockWeights?.places.forEach((_, i) => blockWeights.move(i, place));
 }

@@ -94,12 +94,16 @@ export interface OpenTransformersOptions extends TransformerPlaceOptions {
  */
 export function openTransformers(folder: ModelFolder, options: OpenTransformersOptions = {}): OwnedModel {
   const { boundary, transformerConfig: config } = folder;
-  const load = (expert: Expert): OwnedModel => unscoped(() => loadOwned(folder, { ...options, expert }));
+  const load = (expert: Expert): OwnedModel => unscoped(() => openTransformer(folder, { ...options, expert }));
   if (boundary === null) return load("only");
   return new ExpertSwitch({ config, boundary, load, keepBoth: options.keepBoth });
 }
 
-function loadOwned(folder: ModelFolder, options: OpenTransformersOptions & { expert: Expert }): OwnedModel {
+/** One transformer of a folder. @throws {WeightsError} like `ModelFolder.loadTransformer` */
+export function openTransformer(
+  folder: ModelFolder,
+  options: OpenTransformersOptions & { expert: Expert },
+): OwnedModel {
   using stack = new DisposableStack();
   const { model, params } = folder.loadTransformer(options);
   for (const param of params.values()) stack.use(param);

@@ -1,6 +1,6 @@
 /**
- * Writes adapters of every kind in the three namings, without a change to their numbers: reading any of them gives back the
- * same tensors and the same alpha.
+ * Writes adapters of every kind in the three namings. Unless alpha is folded in, their numbers stay: reading any of them gives
+ * back the same tensors and the same alpha.
  */
 
 import { WeightsError } from "../base/mod.ts";
@@ -26,6 +26,11 @@ export interface SaveAdaptersOptions {
   readonly naming: AdapterNaming;
   /** What the factors become; absent: each keeps its type. */
   readonly dtype?: DType | undefined;
+  /**
+   * Whether a LoRA's scale alpha / r is multiplied into its second factor, before the cast, and no alpha is written: the form
+   * that ComfyUI, diffusers and readers of peft's names all scale alike. False if absent.
+   */
+  readonly foldAlpha?: boolean | undefined;
   /** More entries for the header, see `describeLora`. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
@@ -51,7 +56,7 @@ export function saveAdapters(
   models: Readonly<Partial<Record<AdapterComponent, AdapterMap>>>,
   options: SaveAdaptersOptions,
 ): void {
-  const { naming, dtype, metadata } = options;
+  const { naming, metadata } = options;
   const given = Object.entries(models) as [AdapterComponent, AdapterMap][];
   if (naming !== "diffusers" && models.transformer !== undefined && models.transformer_2 !== undefined) {
     throw new WeightsError(
@@ -64,7 +69,7 @@ export function saveAdapters(
   const planned = given.flatMap(([component, modules]) =>
     [...modules].flatMap(([module, adapter]) => {
       const place = placeIn(naming, { component, module });
-      if (place !== undefined) return planModule(adapter, { place, naming, dtype });
+      if (place !== undefined) return planModule(adapter, { ...options, place });
       throw new WeightsError(`Cannot save the adapter of ${module} in the naming of ${naming}: it has no name there`);
     })
   );
@@ -89,9 +94,11 @@ function placeIn(
 
 function planModule(
   adapter: AdapterTensors,
-  { place, naming, dtype }: { place: string; naming: AdapterNaming; dtype: DType | undefined },
+  { place, naming, dtype, foldAlpha = false }: SaveAdaptersOptions & { place: string },
 ): PlannedTensor[] {
   const { kind, tensors, alpha } = adapter;
+  const folds = foldAlpha && kind === "lora" && alpha !== undefined && tensors.down !== undefined;
+  const factor = folds ? alpha / (tensors.down?.size(0) ?? 1) : 1;
   const planned = (Object.entries(tensors) as [Part, Tensor | undefined][]).flatMap(
     ([part, stored]): PlannedTensor[] => {
       if (stored === undefined) return [];
@@ -102,13 +109,13 @@ function planModule(
         shape,
         make: () => {
           using plain = stored.detach();
-          return plain.reshape(shape);
+          return part === "up" && folds ? timesFactor(plain, factor) : plain.reshape(shape);
         },
       }];
     },
   );
   const inHeader = kind === "lora" && naming === "diffusers";
-  if (alpha === undefined || inHeader) return planned;
+  if (alpha === undefined || inHeader || folds) return planned;
   const wide = Math.fround(alpha) === alpha ? "float32" : "float64"; // so that it comes back as it was
   return [...planned, {
     name: `${place}alpha`,
@@ -116,6 +123,12 @@ function planModule(
     shape: [],
     make: () => tensor([alpha], { shape: [], dtype: wide }),
   }];
+}
+
+/** `up · factor`, computed in float32 at least. */
+function timesFactor(up: Tensor, factor: number): Tensor {
+  using wide = up.dtype === "float64" ? up.clone() : up.float();
+  return wide.mul(factor);
 }
 
 function endingOf(

@@ -8,7 +8,7 @@
 
 import { basename, extname } from "node:path";
 import { WeightsError } from "../base/mod.ts";
-import { isFloating, type Tensor, unscoped } from "../torch/mod.ts";
+import { type DType, isFloating, type Tensor, unscoped } from "../torch/mod.ts";
 import { shown } from "./header.ts";
 import { openWeights } from "./sharded.ts";
 import type { Weights } from "./weights.ts";
@@ -104,12 +104,14 @@ export function saveEmbedding(
     vectors: Tensor;
     token: string;
     form?: EmbeddingForm | undefined;
+    dtype?: DType | undefined;
     metadata?: Readonly<Record<string, string>> | undefined;
   },
 ): void {
-  const { vectors, token, form = "comfy", metadata } = options;
+  const { vectors, token, form = "comfy", dtype, metadata } = options;
   const key = form === "comfy" ? "umt5xxl" : form === "params" ? "emb_params" : token;
   saveSafetensors(path, new Map([[key, vectors]]), {
+    dtype,
     metadata: { format: "pt", [TOKEN_METADATA]: token, ...metadata },
   });
 }

@@ -76,3 +76,20 @@ export function tensorWeights(
     [Symbol.dispose]: () => {},
   };
 }
+
+/** Weights in which some tensors are others'. Owns neither. @param above takes the place of tensors of the same name */
+export function overlaidWeights(below: Weights, above: Weights): Weights {
+  const from = (key: string): Weights => above.has(key) ? above : below;
+  return {
+    keys: () => below.keys(),
+    has: (key) => below.has(key),
+    shapeOf: (key) => from(key).shapeOf(key),
+    dtypeOf: (key) => from(key).dtypeOf(key),
+    load: (key, options) => from(key).load(key, options),
+    mapped: (key) => from(key).mapped(key),
+    prefetch: (key) => from(key).prefetch(key),
+    metadata: below.metadata,
+    describe: () => below.describe(),
+    [Symbol.dispose]: () => {},
+  };
+}

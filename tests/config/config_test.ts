@@ -34,8 +34,8 @@ Deno.test("parseConfig() fills in defaults, makes paths absolute and freezes", (
   assert.deepEqual(config.data.sources, [{ path: "/home/me/clips", repeats: 1 }]);
   assert.equal(config.data.cache.dir, "auto");
   assert.equal(config.data.fps, "auto");
+  assert(config.method.kind === "lora");
   assert.equal(config.method.rank, 32);
-  assert.equal(config.method.alpha, undefined);
   assert.ok(!("alpha" in config.method));
   assert(config.optim.name === "adamw");
   assert.deepEqual(config.optim.betas, [0.9, 0.99]);
@@ -137,6 +137,7 @@ Deno.test("extends lays a file over a preset or another file, and paths start wh
       `{ "extends": "./base/base.jsonc", "method": { "rank": 16 }, "train": { "steps": 5 } }`,
     );
     const config = loadConfig(path);
+    assert(config.method.kind === "lora");
     assert.deepEqual([config.method.rank, config.method.alpha, config.train.steps], [16, 4, 5]);
     assert.equal(config.model.weights, join(folder, "base/w"));
     assert.equal(config.data.sources[0]?.path, join(folder, "base/clips"));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { buildModel, LayerNorm, Linear, Lora, RmsNorm } from "../../src/nn/mod.ts";
+import { adaptersOf, buildModel, freshAdapter, LayerNorm, Linear, Lora, RmsNorm } from "../../src/nn/mod.ts";
 import { Generator, grad, ones, type Tensor, tensor } from "../../src/torch/mod.ts";
 import { near } from "../support/near.ts";
 import { sourceOf } from "../support/params.ts";
@@ -49,7 +49,8 @@ Deno.test("Lora on a bfloat16 layer keeps its matrices and their gradients in fl
   leakFree(() => {
     const layer = someLinear("bfloat16");
     using generator = Generator.seeded(1);
-    const lora = Lora.fresh(layer, { rank: 2, alpha: 2, generator });
+    const [lora] = adaptersOf(freshAdapter(layer, { kind: "lora", rank: 2, alpha: 2, generator }), layer);
+    assert(lora instanceof Lora);
     layer.adapters.push(lora);
     lora.down.setRequiresGrad(true);
     lora.up.fill_(0.1);
@@ -62,11 +63,12 @@ Deno.test("Lora on a bfloat16 layer keeps its matrices and their gradients in fl
   });
 });
 
-Deno.test("Lora.fresh() starts without effect, with A uniform in ±1/√in", () => {
+Deno.test("freshAdapter() starts a LoRA without effect, with A uniform in ±1/√in", () => {
   leakFree(() => {
     const layer = new Linear({ weight: ones([8, 100]), bias: undefined, path: "x", inFeatures: 100, outFeatures: 8 });
     using generator = Generator.seeded(5);
-    const lora = Lora.fresh(layer, { rank: 50, alpha: 1, generator });
+    const [lora] = adaptersOf(freshAdapter(layer, { kind: "lora", rank: 50, alpha: 1, generator }), layer);
+    assert(lora instanceof Lora);
     assert.deepEqual([lora.down.shape, lora.up.shape], [[50, 100], [8, 50]]);
     const values = lora.down.toNumbers();
     assert(values.every((value) => Math.abs(value) <= 0.1));

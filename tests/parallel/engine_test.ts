@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { LoraSet } from "../../src/nn/mod.ts";
 import { AdamW } from "../../src/optim/mod.ts";
 import { type BlockPlan, forwardBackward, GradientStore } from "../../src/parallel/mod.ts";
 import {
@@ -21,6 +20,7 @@ import {
   type TransformerInputs,
   type WanTransformer,
 } from "../../src/wan/transformer/mod.ts";
+import { freshLoras } from "../support/adapters.ts";
 import { ownGoldenDir } from "../support/paths.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
@@ -57,15 +57,10 @@ function withTrained(
   tidy(() => {
     const { model, params } = loadTransformer(TRANSFORMER, { dtype: "float32", device: "cpu" });
     using _model = model;
-    using lora = LoraSet.fresh(model.linears, {
-      rank: method === "lora" ? 4 : 1,
-      alpha: 4,
-      targets: method === "lora" ? ["to_q", "to_v", "to_out.0", "ffn.net.0.proj"] : ["to_q"],
-      seedOf: (index) => BigInt(index),
-    });
+    const targets = method === "lora" ? ["to_q", "to_v", "to_out.0", "ffn.net.0.proj"] : [];
     // A start at B = 0 gives A no gradient; a trained one does.
-    for (const { up } of lora.modules.values()) up.fill_(method === "lora" ? 0.01 : 0);
-    const trained = method === "lora" ? lora.named() : params;
+    using lora = freshLoras(model.linears, { targets, up: 0.01 });
+    const trained = method === "lora" ? lora.params : params;
     for (const param of trained.values()) param.setRequiresGrad(true);
     use(model, trained);
   });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
-import { type Built, LoraSet } from "../../src/nn/mod.ts";
+import { type AdapterData, AdapterSet, type Built, mergeAdapters } from "../../src/nn/mod.ts";
 import { AdamW } from "../../src/optim/mod.ts";
 import { type BlockPlan, clipGradients, forwardBackward, GradientStore, totalNorm } from "../../src/parallel/mod.ts";
 import { cat, type DType, grad, mseLoss, noGrad, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
@@ -13,7 +13,7 @@ import {
   type TransformerInputs,
   WanTransformer,
 } from "../../src/wan/transformer/mod.ts";
-import { readLoraFile } from "../../src/weights/mod.ts";
+import { readAdapters } from "../../src/weights/mod.ts";
 import { compareCase, type GoldenCase, openCase } from "./golden.ts";
 
 function withModel(golden: GoldenCase, dtype: DType, use: (built: Built<WanTransformer>) => void): void {
@@ -91,11 +91,11 @@ export function runLoraCase(dir: string): void {
   const golden = openCase(dir);
   tidy(() => {
     withModel(golden, "float32", ({ model, params }) => {
-      const apply = (form: string, strength = 1): LoraSet => {
+      const apply = (form: string, strength = 1): AdapterSet => {
         const path = golden.json.files[form]?.path;
         assert(path !== undefined, `${golden.json.id} has no file ${form}`);
-        using file = readLoraFile(join(dir, path));
-        return LoraSet.load(model.linears, { modules: file.modules, name: path, strength });
+        using file = readAdapters(join(dir, path));
+        return AdapterSet.apply(model.linears, { modules: file.modules, name: path, strength });
       };
       const forward = (): Tensor => noGrad(() => model.forward(inputsOf(golden)));
       const expected = golden.tensor("outputs", "output");
@@ -110,12 +110,12 @@ export function runLoraCase(dir: string): void {
         return forward();
       })();
       using lora = apply("lora_diffusers");
-      const { outputs, grads } = differentiate(model, { inputs: inputsOf(golden), params: lora.named() });
+      const { outputs, grads } = differentiate(model, { inputs: inputsOf(golden), params: lora.params });
       const merged: Record<string, Tensor> = {};
-      for (const [path, { down, up, alpha, rank }] of lora.modules) {
+      for (const [path, adapters] of lora.adapters) {
         const weight = params.get(`${path}.weight`);
         assert(weight !== undefined);
-        merged[`${path}.weight`] = weight.add(up.detach().matmul(down.detach()), alpha / rank);
+        merged[`${path}.weight`] = mergeAdapters(weight, adapters);
       }
       compareCase(dir, {
         outputs: { ...outputs, output_without_lora: plain },
@@ -145,7 +145,7 @@ export function runTrainingCase(dir: string): void {
   tidy(() => {
     withModel(golden, "float32", ({ model, params }) => {
       const lora = training.lora === null ? undefined : startingLora(golden, { model, lora: training.lora });
-      const trained = lora?.named() ?? params;
+      const trained = lora?.params ?? params;
       for (const param of trained.values()) param.setRequiresGrad(true);
       const list = [...trained.values()];
       using optimizer = new AdamW(list, { ...training, weightDecay: training.weight_decay });
@@ -198,15 +198,15 @@ export function runTrainingCase(dir: string): void {
 function startingLora(
   golden: GoldenCase,
   options: { model: WanTransformer; lora: { r: number; alpha: number; target_modules: string[] } },
-): LoraSet {
+): AdapterSet {
   const { model, lora } = options;
   const ends = (path: string): boolean => lora.target_modules.some((target) => path.endsWith(`.${target}`));
   const modules = new Map(
-    model.linears.filter(({ path }) => ends(path)).map(({ path }) => [path, {
-      down: golden.tensor("lora_init", `${path}.lora_A.weight`),
-      up: golden.tensor("lora_init", `${path}.lora_B.weight`),
-      alpha: lora.alpha,
-    }]),
+    model.linears.filter(({ path }) => ends(path)).map(({ path }): [string, AdapterData] => {
+      const down = golden.tensor("lora_init", `${path}.lora_A.weight`);
+      const up = golden.tensor("lora_init", `${path}.lora_B.weight`);
+      return [path, { kind: "lora", tensors: { down, up }, alpha: lora.alpha }];
+    }),
   );
-  return LoraSet.load(model.linears, { modules, name: "lora_init" });
+  return AdapterSet.apply(model.linears, { modules, name: "lora_init" });
 }

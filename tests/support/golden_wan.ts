@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
-import { LoraSet } from "../../src/nn/mod.ts";
+import { AdapterSet } from "../../src/nn/mod.ts";
 import { grad, mseLoss, stack, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
 import { firstFrameMask } from "../../src/wan/denoise.ts";
 import { ExpertSwitch, openTransformers, type OpenTransformersOptions } from "../../src/wan/experts.ts";
@@ -18,7 +18,7 @@ import { createSolver } from "../../src/wan/solvers/mod.ts";
 import { loadTransformer } from "../../src/wan/transformer/mod.ts";
 import { loadVae, type TileSizes } from "../../src/wan/vae/mod.ts";
 import { readEmbedding } from "../../src/weights/mod.ts";
-import { readLoraFile } from "../../src/weights/mod.ts";
+import { readAdapters } from "../../src/weights/mod.ts";
 import { compareCase, type Distance, openCase } from "./golden.ts";
 
 /** Distances by `file/tensor`. */
@@ -240,8 +240,8 @@ function adaptWith(dir: string, loras: Readonly<Record<string, string>>): OpenTr
   return (model, expert) => {
     const path = loras[COMPONENTS[expert]];
     if (path === undefined) return undefined;
-    using file = readLoraFile(join(dir, path));
-    return LoraSet.load(model.linears, { modules: file.modules, name: path });
+    using file = readAdapters(join(dir, path));
+    return AdapterSet.apply(model.linears, { modules: file.modules, name: path });
   };
 }
 

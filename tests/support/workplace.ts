@@ -47,6 +47,11 @@ export interface Workplace {
   runs(runsDir?: string): string[];
 }
 
+/** A section over another; one that names its kind stands alone, as the fields of other kinds do not fit it. */
+function laidOver(below: Sections[string] | undefined, above: Sections[string] | undefined): Sections[string] {
+  return above?.kind === undefined ? { ...below, ...above } : above;
+}
+
 /** Runs `body` in a fresh folder that is gone afterwards. */
 export async function withWorkplace(body: (workplace: Workplace) => void | Promise<void>): Promise<void> {
   const { dir } = await findLibtorch();
@@ -69,7 +74,7 @@ export async function withWorkplace(body: (workplace: Workplace) => void | Promi
       env,
       config(name, sections = {}): string {
         const keys = new Set([...Object.keys(TINY), ...Object.keys(sections)]);
-        const merged = Object.fromEntries([...keys].map((key) => [key, { ...TINY[key], ...sections[key] }]));
+        const merged = Object.fromEntries([...keys].map((key) => [key, laidOver(TINY[key], sections[key])]));
         const path = join(folder, `${name}.jsonc`);
         Deno.writeTextFileSync(path, JSON.stringify({ name, ...merged }, null, 2));
         return path;

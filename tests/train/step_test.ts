@@ -8,7 +8,7 @@ import { saveOutputs } from "../../src/train/outputs.ts";
 import { trainStep } from "../../src/train/step.ts";
 import type { Trainee } from "../../src/train/trainee.ts";
 import { freshTrained } from "../../src/train/trained.ts";
-import { loadTransformer } from "../../src/wan/mod.ts";
+import { loadTransformer, openModelFolder } from "../../src/wan/mod.ts";
 import { runConfig } from "../support/train_config.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
@@ -26,9 +26,9 @@ function configOf(train: Record<string, unknown>): SettledConfig {
 function withTrainee(train: Record<string, unknown>, body: (trainee: Trainee) => void): void {
   const config = configOf(train);
   leakFree(() => {
-    const { model } = loadTransformer("presets/demo/model/transformer", { dtype: "float32", device: "cpu" });
-    using _model = model;
-    using trained = freshTrained(config, { model, expert: "only" });
+    const built = loadTransformer("presets/demo/model/transformer", { dtype: "float32", device: "cpu" });
+    using model = built.model;
+    using trained = freshTrained({ config, expert: "only", built, text: undefined });
     const params = [...trained.params.values()];
     using optimizer = makeOptimizer(trained.params, { optim: config.optim, seed: 0, expert: "only" });
     using gradients = new GradientStore(params);
@@ -105,7 +105,14 @@ Deno.test("trainStep() holds the update to maxGradNorm and reports the norm befo
 Deno.test("saveOutputs() writes the same bytes for the same adapters", async () => {
   await withFolder((folder) => {
     withTrainee({}, (trainee) => {
-      const session = { config: trainee.config, trainees: [trainee], variant: "wan2.2-ti2v-5b" };
+      const models = openModelFolder("presets/demo/model");
+      const session = {
+        config: trainee.config,
+        trainees: [trainee],
+        text: undefined,
+        models,
+        variant: "wan2.2-ti2v-5b",
+      };
       const bytes = [1, 2].map(() => saveOutputs(session, { folder, step: 3 }).map((path) => Deno.readFileSync(path)));
       assert.deepEqual(bytes[0], bytes[1]);
       assert.equal(bytes[0]?.length, 2);

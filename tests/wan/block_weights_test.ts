@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { WeightsError } from "../../src/base/mod.ts";
-import { LoraSet, type WeightPlace } from "../../src/nn/mod.ts";
+import type { WeightPlace } from "../../src/nn/mod.ts";
 import { type BlockPlan, forwardBackward } from "../../src/parallel/mod.ts";
 import {
   type DType,
@@ -24,6 +24,7 @@ import {
   type WanTransformer,
   writeFreshModel,
 } from "../../src/wan/mod.ts";
+import { freshLoras } from "../support/adapters.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
@@ -93,12 +94,9 @@ Deno.test("a model gives the same numbers wherever its blocks' weights are, from
 /** The loss and every gradient of adapters on all layers, as bytes. */
 function gradients(model: WanTransformer, plan: readonly BlockPlan[]): Uint8Array[] {
   return tidy(() => {
-    using lora = LoraSet.fresh(model.linears, {
-      ...{ rank: 4, alpha: 4, targets: ["to_q", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2"] },
-      seedOf: (index) => BigInt(index),
-    });
-    for (const { up } of lora.modules.values()) up.fill_(0.01);
-    const named = lora.named();
+    const targets = ["to_q", "to_v", "to_out.0", "ffn.net.0.proj", "ffn.net.2"];
+    using lora = freshLoras(model.linears, { targets, up: 0.01 });
+    const named = lora.params;
     for (const param of named.values()) param.setRequiresGrad(true);
     using generator = Generator.seeded(5);
     const target = randn([1, outChannels, 3, 4, 4], { generator });

@@ -4,13 +4,15 @@ import { join } from "node:path";
 import { WeightsError } from "../../src/base/mod.ts";
 import { full, ones, type Tensor, zeros } from "../../src/torch/mod.ts";
 import {
+  type AdapterMap,
+  type AdapterTensors,
   describeLora,
   type LoraFile,
   openWeights,
+  readAdapters,
   readLoraFile,
   SafetensorsFile,
-  saveComfyLora,
-  saveDiffusersLora,
+  saveAdapters,
   saveSafetensors,
 } from "../../src/weights/mod.ts";
 import { ownGoldenDir } from "../support/paths.ts";
@@ -81,12 +83,18 @@ for (const id of CASES.filter((id) => existsSync(join(ownGoldenDir(), "cases", i
   });
 }
 
-Deno.test("saveDiffusersLora() writes the names, tensors and numbers of WanPipeline.save_lora_weights", () =>
+/** As ComfyUI and everyone else scales it alike. */
+const FOLDED = { naming: "comfy", foldAlpha: true } as const;
+
+Deno.test("saveAdapters() in the naming of diffusers writes the names, tensors and numbers of WanPipeline.save_lora_weights", () =>
   withFolder((folder) => {
     const path = join(folder, "out.safetensors");
     leakFree(() => {
-      using source = readLoraFile(fileOf("lora_ti2v", "musubi"));
-      saveDiffusersLora(path, source.modules, { metadata: { "modelspec.title": "x" } });
+      using source = readAdapters(fileOf("lora_ti2v", "musubi"));
+      saveAdapters(path, { transformer: source.modules }, {
+        naming: "diffusers",
+        metadata: { "modelspec.title": "x" },
+      });
       using written = SafetensorsFile.open(path);
       using golden = SafetensorsFile.open(fileOf("lora_ti2v", FORMS[0] ?? ""));
       assert.deepEqual([...written.entries.keys()], [...golden.entries.keys()]);
@@ -99,38 +107,42 @@ Deno.test("saveDiffusersLora() writes the names, tensors and numbers of WanPipel
       }
       assert.equal(written.metadata.get("format"), "pt");
       assert.equal(written.metadata.get("modelspec.title"), "x");
-      using again = readLoraFile(path);
+      using again = readAdapters(path);
       assert.equal(again.component, "transformer");
       assert.equal(again.modules.get("blocks.0.ffn.net.2")?.alpha, 8);
     });
   }));
 
-Deno.test("saveDiffusersLora() keeps modules of other ranks and alphas apart", () =>
+Deno.test("saveAdapters() keeps modules of other ranks and alphas apart", () =>
   withFolder((folder) => {
     const path = join(folder, "out.safetensors");
     leakFree(() => {
-      const module = (rank: number, alpha: number) => ({ down: ones([rank, 6]), up: ones([5, rank]), alpha });
+      const module = (rank: number, alpha: number): AdapterTensors => ({
+        kind: "lora",
+        tensors: { down: ones([rank, 6]), up: ones([5, rank]) },
+        alpha,
+      });
       const modules = new Map([
         ["blocks.0.attn1.to_q", module(4, 8)],
         ["blocks.1.attn1.to_q", module(2, 8)],
         ["blocks.10.attn1.to_q", module(4, 8)],
         ["blocks.10.ffn.net.2", module(4, 1)],
       ]);
-      saveDiffusersLora(path, modules, { component: "transformer_2" });
-      using again = readLoraFile(path);
+      saveAdapters(path, { transformer_2: modules }, { naming: "diffusers" });
+      using again = readAdapters(path);
       assert.equal(again.component, "transformer_2");
-      for (const [name, { down, alpha }] of modules) {
+      for (const [name, { tensors: { down }, alpha }] of modules) {
         assert.equal(again.modules.get(name)?.alpha, alpha, name);
-        assert.deepEqual(again.modules.get(name)?.down.shape, down.shape);
+        assert.deepEqual(again.modules.get(name)?.tensors.down?.shape, down?.shape);
       }
     });
   }));
 
-Deno.test("saveComfyLora() writes official names with the scale in lora_B", () =>
+Deno.test("saveAdapters() can fold the scale into lora_B", () =>
   withFolder((folder) => {
     const path = join(folder, "out.safetensors");
     leakFree(() => {
-      using source = readLoraFile(fileOf("lora_ti2v", FORMS[0] ?? ""));
+      using source = readAdapters(fileOf("lora_ti2v", FORMS[0] ?? ""));
       const facts = {
         title: "cat",
         architecture: "wan2.2-ti2v-5b",
@@ -140,7 +152,7 @@ Deno.test("saveComfyLora() writes official names with the scale in lora_B", () =
         width: 832,
         height: 480,
       };
-      saveComfyLora(path, source.modules, { metadata: describeLora(facts) });
+      saveAdapters(path, { transformer: source.modules }, { ...FOLDED, metadata: describeLora(facts) });
       using written = SafetensorsFile.open(path);
       using golden = SafetensorsFile.open(fileOf("lora_ti2v", "comfy_ab_folded"));
       assert.deepEqual([...written.entries.keys()], [...golden.entries.keys()]);
@@ -153,16 +165,18 @@ Deno.test("saveComfyLora() writes official names with the scale in lora_B", () =
     });
   }));
 
-Deno.test("saveComfyLora() can cast, and scales before it casts", () =>
+Deno.test("saveAdapters() scales before it casts", () =>
   withFolder((folder) => {
     const path = join(folder, "out.safetensors");
     leakFree(() => {
-      const module = { down: ones([3, 2]), up: full([4, 3], 1.01), alpha: 1 };
-      saveComfyLora(path, new Map([["blocks.0.attn1.to_q", module]]), { dtype: "bfloat16" });
-      using lora = readLoraFile(path);
-      const up = lora.modules.get("blocks.0.attn1.to_q")?.up ?? assert.fail();
-      assert.ok(up.equal(module.up.mul(1 / 3).to({ dtype: "bfloat16" })));
-      assert.throws(() => saveComfyLora(path, new Map([["blocks.0.attn3.to_q", module]])), WeightsError);
+      const up = full([4, 3], 1.01);
+      const module: AdapterTensors = { kind: "lora", tensors: { down: ones([3, 2]), up }, alpha: 1 };
+      const of = (path: string): AdapterMap => new Map([[path, module]]);
+      saveAdapters(path, { transformer: of("blocks.0.attn1.to_q") }, { ...FOLDED, dtype: "bfloat16" });
+      using lora = readAdapters(path);
+      const written = lora.modules.get("blocks.0.attn1.to_q")?.tensors.up ?? assert.fail();
+      assert.ok(written.equal(up.mul(1 / 3).to({ dtype: "bfloat16" })));
+      assert.throws(() => saveAdapters(path, { transformer: of("blocks.0.attn3.to_q") }, FOLDED), WeightsError);
     });
   }));
 

@@ -1,16 +1,13 @@
 /** Learned tokens (textual inversion): files that give words of a prompt vectors of their own. */
 import { ConfigError } from "../../base/mod.ts";
 import { cat, type Tensor, tidy } from "../../torch/mod.ts";
-import type { ExtraEmbeddings, Tokenizer } from "../../wan/mod.ts";
-import { type EmbeddingFile, readEmbedding } from "../../weights/mod.ts";
+import { type ExtraEmbeddings, type LearnedTokenizer, learnTokens, type Tokenizer } from "../../wan/mod.ts";
+import { readEmbedding } from "../../weights/mod.ts";
 
-/** A tokenizer that knows learned tokens. Owns their vectors. */
-export interface LearnedTokens extends Disposable {
-  readonly tokenizer: Tokenizer;
+/** Learned tokens and their vectors, which it owns. */
+export interface LearnedTokens extends LearnedTokenizer, Disposable {
   /** Undefined where there are none. */
   readonly extraEmbeddings: ExtraEmbeddings | undefined;
-  /** A text with every learned token written out, one word for each of its vectors. */
-  expand(text: string): string;
 }
 
 /**
@@ -20,7 +17,7 @@ export interface LearnedTokens extends Disposable {
  * @throws {WeightsError} if a file is no embedding or for another encoder, or its token is a word already
  * @throws {ConfigError} if no prompt has the token
  */
-export function learnTokens(
+export function readLearnedTokens(
   tokenizer: Tokenizer,
   options: { paths: readonly string[]; width: number; prompts: readonly string[] },
 ): LearnedTokens {
@@ -33,20 +30,13 @@ export function learnTokens(
       cure: `write ${token} where it is meant`,
     });
   });
-  const words = files.map(wordsOf);
-  const firstId = tokenizer.vocabSize;
+  const learned = learnTokens(tokenizer, files.map((file) => ({ ...file, numVectors: file.vectors.size(0) })));
   const vectors: Tensor | undefined = files.length === 0
     ? undefined
     : tidy(() => cat(files.map((file) => file.vectors.float()), 0));
   return {
-    tokenizer: tokenizer.withAddedTokens(words.flat().map((content, i) => ({ id: firstId + i, content }))),
-    extraEmbeddings: vectors && { firstId, vectors },
-    expand: (text) => files.reduce((all, { token }, i) => all.replaceAll(token, words[i]?.join(" ") ?? token), text),
+    ...learned,
+    extraEmbeddings: vectors && { firstId: learned.firstId, vectors },
     [Symbol.dispose]: () => vectors?.[Symbol.dispose](),
   };
-}
-
-/** `<x>`, `<x>_1`, `<x>_2`. Source: diffusers loaders/textual_inversion.py, maybe_convert_prompt */
-function wordsOf({ token, vectors }: EmbeddingFile): string[] {
-  return Array.from({ length: vectors.size(0) }, (_, i) => i === 0 ? token : `${token}_${i}`);
 }

@@ -11,7 +11,7 @@ import {
   padPrompt,
   TEXT_LENGTH,
 } from "../../wan/mod.ts";
-import { learnTokens } from "./embeddings.ts";
+import { readLearnedTokens } from "./embeddings.ts";
 import { applyLoras, applyTextLoras, type LoraChoice } from "./lora.ts";
 import type { SampleSettings } from "./settings.ts";
 
@@ -122,7 +122,7 @@ function embedTexts(
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "text encoder" });
   using encoder = models.loadTextEncoder({ device });
   using _loras = applyTextLoras(encoder, options.loras);
-  using learned = learnTokens(models.loadTokenizer(), {
+  using learned = readLearnedTokens(models.loadTokenizer(), {
     paths: options.embeddings,
     width: encoder.config.width,
     prompts: orders.flatMap(({ prompt, settings }) => [prompt, settings.negativePrompt]),

@@ -13,6 +13,11 @@ export const modelSchema = section({
     title: "Variant",
     description: "Name of the model variant; auto recognises it by the weights' own config.",
   }),
+  experts: field(z.enum(["both", "high", "low"]).default("both"), {
+    title: "Experts",
+    description:
+      "Which experts of a model of two are trained: that for high noise, that for low noise, or both in turns.",
+  }),
   dtype: field(z.enum(["auto", "float32", "bfloat16"]).default("auto"), {
     title: "Number type",
     description: "Type of the frozen weights and of the forward pass; auto is bfloat16 on a GPU and float32 on a CPU.",

@@ -15,12 +15,17 @@ export const saveSchema = section({
     unit: "checkpoints",
     description: "How many checkpoints are kept; older ones are removed after a newer one is whole.",
   }),
-  formats: field(z.array(z.enum(["diffusers", "comfyui"])).min(1).default(["diffusers", "comfyui"]), {
+  formats: field(z.array(z.enum(["diffusers", "comfyui", "musubi"])).min(1).default(["diffusers", "comfyui"]), {
     title: "Formats",
-    description: "Namings in which the finished LoRA is written.",
+    description:
+      "Forms in which what was trained is written: for diffusers, for ComfyUI, for musubi-tuner and its kin.",
+  }),
+  intermediate: field(z.boolean().default(false), {
+    title: "Intermediate results",
+    description: "Whether what is trained is also written with each checkpoint, into outputs/step-<8 digits>.",
   }),
   dtype: field(z.enum(["float32", "bfloat16", "float16"]).default("bfloat16"), {
     title: "Number type",
-    description: "Type of the numbers in the finished LoRA; checkpoints always hold the exact ones.",
+    description: "Type of the numbers in what is written; checkpoints always hold the exact ones.",
   }),
 }, { title: "Saving", description: "Checkpoints and results." });

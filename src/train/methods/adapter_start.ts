@@ -1,0 +1,64 @@
+/** Going on from an adapter file. */
+import { listNames, WeightsError } from "../../base/mod.ts";
+import type { AdapterData, AdapterModules } from "../../nn/mod.ts";
+import type { Tensor } from "../../torch/mod.ts";
+import { type AdapterComponent, readAdapters } from "../../weights/mod.ts";
+
+/**
+ * The adapters of a file in the place of fresh ones. The second factor takes up the difference between the file's scale and
+ * the config's, so that the change of the weights is the file's.
+ * @param fresh what the config asks for
+ * @returns tensors of the scope that this is called in
+ * @throws {WeightsError} if the file has other layers, kinds, ranks or shapes
+ */
+export function startingAdapters(
+  fresh: AdapterModules,
+  { path, component }: { path: string; component: AdapterComponent },
+): AdapterModules {
+  using file = readAdapters(path, { component });
+  const missing = [...fresh.keys()].filter((module) => !file.modules.has(module));
+  const surplus = [...file.modules.keys()].filter((module) => !fresh.has(module));
+  if (missing.length + surplus.length > 0) {
+    const lacks = missing.length === 0 ? [] : [`it lacks ${listNames(missing, { unit: "layers", limit: 4 })}`];
+    const has = surplus.length === 0 ? [] : [`it also has ${listNames(surplus, { unit: "layers", limit: 4 })}`];
+    throw refuse(path, [...lacks, ...has].join("; "), "set method.targets and exclude to the layers of the file");
+  }
+  return new Map([...fresh].map(([module, wanted]) => {
+    const found = file.modules.get(module) as AdapterData;
+    return [module, adopted(found, { wanted, module, path })];
+  }));
+}
+
+function adopted(
+  found: AdapterData,
+  { wanted, module, path }: { wanted: AdapterData; module: string; path: string },
+): AdapterData {
+  const parts = (data: AdapterData): string => Object.keys(data.tensors).sort().join(" and ");
+  if (found.kind !== wanted.kind || parts(found) !== parts(wanted)) {
+    throw refuse(
+      path,
+      `${module} is ${parts(found)} there, the config trains ${parts(wanted)}`,
+      "take the method it was made by",
+    );
+  }
+  const tensors = Object.entries(wanted.tensors).map(([part, like]: [string, Tensor]) => {
+    const stored = found.tensors[part as keyof typeof found.tensors] as Tensor;
+    if (stored.numel !== like.numel || (part !== "magnitude" && stored.shape.join() !== like.shape.join())) {
+      const [is, want] = [stored, like].map(({ shape }) => `[${shape.join(", ")}]`);
+      throw refuse(path, `${part} of ${module} is ${is}, the config trains ${want}`, "set method.rank to the file's");
+    }
+    return [part, stored.to({ dtype: "float32", copy: true }).reshape(like.shape)] as const;
+  });
+  const own = new Map(tensors);
+  const [last, first] = wanted.kind === "lora" ? ["up", "down"] as const : ["w2_b", "w2_b"] as const;
+  const rank = wanted.tensors[first]?.size(0);
+  if (rank !== undefined) {
+    const scale = (found.alpha ?? rank) / (wanted.alpha ?? rank);
+    own.set(last, (own.get(last) as Tensor).mul(scale));
+  }
+  return { ...wanted, tensors: Object.fromEntries(own) };
+}
+
+function refuse(path: string, fact: string, cure: string): WeightsError {
+  return new WeightsError(`Cannot start from the adapter "${path}": ${fact}`, { cure });
+}
