@@ -42,6 +42,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/config.ts"),
   },
   {
+    name: "cache",
+    describe: "encode a config's clips and captions ahead of a run; look after what was encoded",
+    load: () => import("./commands/cache.ts"),
+  },
+  {
     name: "sample",
     describe: "make a video from a model, a prompt and LoRAs",
     load: () => import("./commands/sample.ts"),

@@ -46,6 +46,8 @@ export function dataCacheDir({ cache }: DataConfig): string {
 /** A folder of encoded clips and prompts. */
 export class TensorCache {
   readonly folder: string;
+  /** Entries that were written by way of this object. */
+  readonly numWritten: Record<CacheKind, number> = { latents: 0, text: 0 };
 
   constructor(folder: string) {
     this.folder = folder;
@@ -95,6 +97,7 @@ export class TensorCache {
     makeFolder(join(path, ".."));
     const hash = tensor.withBytes(sha256);
     saveSafetensors(path, { [CACHE_TENSORS[kind]]: tensor }, { metadata: { key, kind, sha256: hash } });
+    this.numWritten[kind]++;
   }
 
   /**

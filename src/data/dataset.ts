@@ -4,7 +4,7 @@ import { DataError, random, seedFor, stableHash } from "../base/mod.ts";
 import { quoteName } from "../media/mod.ts";
 import { cat, type Tensor, tidy } from "../torch/mod.ts";
 import { BatchOrder } from "./batches.ts";
-import { type CacheKey, type TensorCache } from "./cache.ts";
+import { type CacheKey, type CacheKind, type TensorCache } from "./cache.ts";
 import type { RejectedFile } from "./scan.ts";
 import type { CacheUse } from "./uses.ts";
 
@@ -70,6 +70,16 @@ export class Dataset implements Disposable {
     this.#cache = parts.cache;
     this.#textKeys = parts.textKeys;
     this.#use = parts.use;
+  }
+
+  /** Where the entries are. */
+  get cacheFolder(): string {
+    return this.#cache.folder;
+  }
+
+  /** How many entries were made when the dataset was prepared; the others were there, or another process made them. */
+  get numEncoded(): Readonly<Record<CacheKind, number>> {
+    return this.#cache.numWritten;
   }
 
   /** Lets go of the entries in the cache: from now on they may be evicted. */

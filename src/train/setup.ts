@@ -110,7 +110,8 @@ function planBlocks(
   return plan;
 }
 
-function openModels({ model }: RunConfig): ModelFolder {
+/** Opens the model that a config names. @throws {WeightsError} {ConfigError} if it is none, or not the one meant */
+export function openModels({ model }: RunConfig): ModelFolder {
   const models = ModelFolder.open(model.weights);
   if (model.variant !== "auto" && model.variant !== models.variant.name) {
     throw new ConfigError(
@@ -123,7 +124,8 @@ function openModels({ model }: RunConfig): ModelFolder {
   return models;
 }
 
-async function encodeClips(
+/** Encodes what a config trains on, as far as it is not in the cache. */
+export async function encodeClips(
   config: RunConfig,
   options: { models: ModelFolder; device: Device; emit: Emit; signal: AbortSignal | undefined },
 ): Promise<Dataset> {
