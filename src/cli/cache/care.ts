@@ -43,7 +43,10 @@ export function verify(place: string | undefined, options: { repair?: true; json
   using line = new LiveLine();
   const { checked, damaged } = verifyCache(folder, {
     repair: options.repair === true,
-    tell: (done, total) => line.show("checking", `${formatBytes(done.bytes)} of ${formatBytes(total.bytes)}`),
+    tell: (done, total) => {
+      if (!Deno.stderr.isTerminal()) return; // there the lines of the result are enough
+      line.show("checking", `${formatBytes(done.bytes)} of ${formatBytes(total.bytes)}`);
+    },
   });
   line.close();
   const repaired = options.repair === true;
