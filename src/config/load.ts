@@ -10,7 +10,14 @@ import { configSchema, type RunConfig } from "./schema.ts";
 import { SHARED_OPTIM_FIELDS } from "./sections/optim.ts";
 
 /** Places of the config that hold a path; `*` is every item of a list. */
-const PATHS = ["runsDir", "model.weights", "data.cache.dir", "data.sources.*.path"];
+const PATHS = [
+  "runsDir",
+  "model.weights",
+  "data.cache.dir",
+  "data.sources.*.path",
+  "data.captions.list",
+  "data.sources.*.captions.list",
+];
 
 const MAX_EXTENDS = 16;
 

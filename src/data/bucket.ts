@@ -4,6 +4,7 @@
  */
 
 import { ConfigError } from "../base/mod.ts";
+import type { Refusal } from "./codes.ts";
 import { coverCrop, type Crop, type Size } from "../media/mod.ts";
 
 /** Pictures may be enlarged up to this factor; above, detail is made up rather than learnt. Chosen. */
@@ -73,7 +74,7 @@ export function nearestBucket(size: Size, buckets: readonly Size[]): Size {
 }
 
 /** Into which bucket a picture goes and how it is cut, or why it does not. */
-export type Fit = { readonly crop: Crop } | { readonly reason: string; readonly cure: string };
+export type Fit = { readonly crop: Crop } | Refusal;
 
 /** Fits a picture of the shown size into the nearest bucket. */
 export function fitToBucket(size: Size, options: BucketOptions & { readonly buckets: readonly Size[] }): Fit {
@@ -83,13 +84,17 @@ export function fitToBucket(size: Size, options: BucketOptions & { readonly buck
   const kept = (crop.width * crop.height) / (crop.scaledWidth * crop.scaledHeight);
   if (kept < MIN_KEPT) {
     const cure = `cut it to a shape of at most ${options.maxAspect}:1, or remove it`;
-    return { reason: `its shape (${shape}) would leave ${percent(kept)} of the picture after cropping`, cure };
+    return {
+      code: "extreme_aspect",
+      reason: `its shape (${shape}) would leave ${percent(kept)} of the picture after cropping`,
+      cure,
+    };
   }
   const scale = Math.max(bucket.width / size.width, bucket.height / size.height);
   if (scale > MAX_UPSCALE) {
     const reason = `it is too small (${shape}): it would be enlarged ${scale.toFixed(1)} times to ` +
       `${bucket.width}x${bucket.height}, at most ${MAX_UPSCALE} are allowed`;
-    return { reason, cure: smallerResolution(options, MAX_UPSCALE / scale) };
+    return { code: "too_small", reason, cure: smallerResolution(options, MAX_UPSCALE / scale) };
   }
   return { crop };
 }

@@ -5,18 +5,21 @@ import { quoteName } from "../media/mod.ts";
 import { cat, type Tensor, tidy } from "../torch/mod.ts";
 import { BatchOrder } from "./batches.ts";
 import { type CacheKey, type CacheKind, type TensorCache } from "./cache.ts";
-import type { RejectedFile } from "./scan.ts";
+import type { RejectedFile } from "./codes.ts";
 import type { CacheUse } from "./uses.ts";
 
 /** One window of a clip, or a still, that comes up as a whole. */
 export interface DatasetItem {
   readonly path: string;
-  readonly caption: string;
+  /** Of which it is shown with one at a time; at least one. */
+  readonly captions: readonly string[];
   readonly frames: number;
   readonly fps: number;
   readonly width: number;
   readonly height: number;
   readonly repeats: number;
+  /** Factor of its loss. */
+  readonly weight: number;
   /** `832x480x49`: items of one bucket share batches. */
   readonly bucket: string;
   /** One for each variant; an epoch shows one of them. */
@@ -92,8 +95,8 @@ export class Dataset implements Disposable {
    * resumed run compares it.
    */
   get fingerprint(): string {
-    return stableHash(this.items.map(({ latentsKeys, caption, repeats, bucket }) => {
-      return [latentsKeys, this.#textKeys.get(caption), repeats, bucket];
+    return stableHash(this.items.map(({ latentsKeys, captions, repeats, weight, bucket }) => {
+      return [latentsKeys, captions.map((caption) => this.#textKeys.get(caption)), repeats, weight, bucket];
     }));
   }
 
@@ -112,11 +115,14 @@ export class Dataset implements Disposable {
     const shown = entries.flatMap(({ item: at, turn }) => {
       const item = this.items[at];
       if (item === undefined) return [];
-      return [{ item, variant: variantAt(turn, { item: at, count: item.latentsKeys.length, seed: options.seed }) }];
+      const draw = (purpose: string, count: number): number =>
+        choiceAt(turn, { purpose, item: at, count, seed: options.seed });
+      const variant = draw("data.variant", item.latentsKeys.length);
+      return [{ item, variant, caption: item.captions[draw("data.caption", item.captions.length)] ?? "" }];
     });
     const items = shown.map(({ item }) => item);
     const variants = shown.map(({ variant }) => variant);
-    const captions = items.map(({ caption }, position) => {
+    const captions = shown.map(({ caption }, position) => {
       const draw = random(seedFor(options.seed, "data.captionDropout", index, position)).next();
       return draw < (options.captionDropout ?? 0) ? "" : caption;
     });
@@ -171,15 +177,15 @@ export class Dataset implements Disposable {
 }
 
 /**
- * Which variant an item shows when it comes up for the `turn`-th time, counted from 0 over the run: all of them before one
- * comes again, in an order drawn anew for each round.
+ * Which of its variants or captions an item shows when it comes up for the `turn`-th time, counted from 0 over the run:
+ * all of them before one comes again, in an order drawn anew for each round.
  */
-export function variantAt(
+export function choiceAt(
   turn: number,
-  { item, count, seed }: { item: number; count: number; seed: number | bigint },
+  { purpose, item, count, seed }: { purpose: string; item: number; count: number; seed: number | bigint },
 ): number {
   if (count < 2) return 0;
   const round = Math.floor(turn / count);
-  const order = random(seedFor(seed, "data.variant", item, round)).shuffle(Array.from({ length: count }, (_, k) => k));
+  const order = random(seedFor(seed, purpose, item, round)).shuffle(Array.from({ length: count }, (_, k) => k));
   return order[turn % count] ?? 0;
 }

@@ -9,7 +9,7 @@ import { fileState } from "./file_facts.ts";
 import { FileProblem } from "../media/mod.ts";
 import type { Notes } from "./notes.ts";
 import { type PlannedFile, type PlannedWindow, rejectionOf, type Rejections } from "./plan.ts";
-import type { RejectedFile } from "./scan.ts";
+import type { RejectedFile } from "./codes.ts";
 import type { Stage } from "./stage.ts";
 
 /** What filling needs and reports to. */
@@ -95,6 +95,7 @@ async function encodeWindow(
   if (fileState(file.path).stamp !== state.stamp) {
     throw new FileProblem(file.path, {
       attempt: "decode",
+      code: "file_changed",
       fact: "it was changed while it was read",
       cure: "start again when it is finished",
     });

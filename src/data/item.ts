@@ -2,6 +2,7 @@
 
 import { countFrames, frameTimes, type MediaInfo, type Size } from "../media/mod.ts";
 import { type BucketOptions, fitToBucket } from "./bucket.ts";
+import type { Refusal } from "./codes.ts";
 import { MIN_CLIP_FRAMES, type PlannedItem, timingNotes, usableFrames, type Window } from "./window.ts";
 
 /** Everything that decides over a file, apart from the file. */
@@ -20,7 +21,7 @@ export type Plan =
     readonly items: readonly PlannedItem[];
     readonly notes: readonly string[];
   }
-  | { readonly status: "rejected"; readonly reason: string; readonly cure: string };
+  | { readonly status: "rejected" } & Refusal;
 
 /** A header may promise this much more than there is: share and seconds. */
 const CUT_OFF = { share: 0.95, seconds: 0.1 };
@@ -46,15 +47,20 @@ export function planItem(
   return { status: "used", items: [{ bucket, variants: [window] }], notes: notesOn(info, window) };
 }
 
-function wrongKind(info: MediaInfo, kind: "clip" | "still"): { reason: string; cure: string } | undefined {
+function wrongKind(info: MediaInfo, kind: "clip" | "still"): Refusal | undefined {
   if (kind === "clip" && info.isImage) {
     return {
+      code: "still_image_as_video",
       reason: "it is a still picture with the ending of a clip",
       cure: `rename it to end in .${stillEnding(info)}`,
     };
   }
   if (kind === "still" && !info.isImage) {
-    return { reason: "it is a video with the ending of a picture", cure: "rename it to end in .mp4" };
+    return {
+      code: "wrong_extension",
+      reason: "it is a video with the ending of a picture",
+      cure: "rename it to end in .mp4",
+    };
   }
   return undefined;
 }
@@ -63,9 +69,10 @@ function stillEnding(info: MediaInfo): string {
   return info.container.startsWith("jpeg") ? "jpg" : info.container.replace("_pipe", "");
 }
 
-function unreadable(info: MediaInfo): { reason: string; cure: string } | undefined {
+function unreadable(info: MediaInfo): Refusal | undefined {
   if (info.hdr) {
     return {
+      code: "hdr",
       reason: "it is marked as HDR (PQ or HLG), which needs tone mapping",
       cure: "convert it to SDR (BT.709) first",
     };
@@ -73,6 +80,7 @@ function unreadable(info: MediaInfo): { reason: string; cure: string } | undefin
   const { duration, statedDuration } = info;
   if (duration < statedDuration * CUT_OFF.share && statedDuration - duration > CUT_OFF.seconds) {
     return {
+      code: "truncated",
       reason: `it is cut off: ${duration.toFixed(2)} of ${statedDuration.toFixed(2)} s are there`,
       cure: "replace it with a whole copy, or re-encode it to keep the part that is there",
     };
@@ -80,10 +88,11 @@ function unreadable(info: MediaInfo): { reason: string; cure: string } | undefin
   return undefined;
 }
 
-function tooShort(info: MediaInfo, settings: PlanSettings): { reason: string; cure: string } {
+function tooShort(info: MediaInfo, settings: PlanSettings): Refusal {
   const least = settings.frameCounts[0] ?? MIN_CLIP_FRAMES;
   const has = `${info.timeline?.numFrames ?? 0} frames in ${info.duration.toFixed(3)} s`;
   return {
+    code: "too_few_frames",
     reason: `it is too short: ${has}, at least ${least} at ${settings.fps} fps are needed`,
     cure: "use a longer clip, or save a frame of it as a picture",
   };

@@ -2,6 +2,7 @@
 
 export { BatchOrder, type Orderable, type OrderedBatch, type OrderedEntry } from "./batches.ts";
 export { type BucketOptions, listBuckets, MAX_UPSCALE, nearestBucket } from "./bucket.ts";
+export { type CountTokens } from "./caption_length.ts";
 export { type CacheKey, type CacheKind, dataCacheDir, TensorCache } from "./cache.ts";
 export {
   type Amount,
@@ -26,5 +27,7 @@ export {
   type PlanOptions,
 } from "./plan.ts";
 export { prepareDataset, type PrepareOptions } from "./prepare.ts";
-export { type FoundFile, type RejectedFile, scanSources, type Source } from "./scan.ts";
+export { type RejectCode, type RejectedFile } from "./codes.ts";
+export { type FoundFile, type ScanResult, scanSources } from "./scan.ts";
+export { type Source, sourcesOf } from "./source.ts";
 export { MIN_CLIP_FRAMES, type PlannedItem, type Window, windowSeconds } from "./window.ts";

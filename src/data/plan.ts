@@ -7,11 +7,14 @@ import type { DataConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { FileProblem, findPrograms, type MediaInfo, quoteName } from "../media/mod.ts";
 import { listBuckets } from "./bucket.ts";
+import type { CountTokens } from "./caption_length.ts";
+import type { RejectedFile } from "./codes.ts";
 import { type CacheKey, dataCacheDir } from "./cache.ts";
 import { FileFacts, type FileState, fileState } from "./file_facts.ts";
 import { type Plan, planItem, type PlanSettings } from "./item.ts";
 import { contentHash, probedInfo } from "./probed.ts";
-import { type FoundFile, type RejectedFile, scanSources } from "./scan.ts";
+import { type FoundFile, scanSources } from "./scan.ts";
+import { sourcesOf } from "./source.ts";
 import { Stage } from "./stage.ts";
 import { listFrameCounts, type Window } from "./window.ts";
 
@@ -55,6 +58,8 @@ export interface DataPlan {
 /** Options of {@linkcode planDataset}. */
 export interface PlanOptions {
   readonly geometry: DataGeometry;
+  /** The model's tokenizer, so that the length of captions is exact; without it they are estimated. */
+  readonly countTokens?: CountTokens | undefined;
   /** Default: `data.cache.dir`, where "auto" is the user's cache folder. */
   readonly cacheDir?: string | undefined;
   readonly emit?: Emit | undefined;
@@ -74,7 +79,7 @@ export async function planDataset(config: DataConfig, options: PlanOptions): Pro
   const settings = planSettings(config, options.geometry);
   const { version } = await findPrograms();
   using facts = new FileFacts(options.cacheDir ?? dataCacheDir(config));
-  const scan = scanSources(config.sources, { triggerWord: config.triggerWord });
+  const scan = scanSources(sourcesOf(config), { countTokens: options.countTokens });
   const rejections = new Rejections(config.onBadFile, emit);
   scan.rejected.forEach((file) => rejections.add(file));
   const results: (PlannedFile | RejectedFile)[] = [];
@@ -121,7 +126,10 @@ async function planFile(
     const state = fileState(file.path);
     const info = await probedInfo(state, known);
     const plan = planItem(info, { kind: file.kind, settings });
-    if (plan.status === "rejected") return { path: file.path, reason: plan.reason, cure: plan.cure };
+    if (plan.status === "rejected") {
+      const { code, reason, cure } = plan;
+      return { path: file.path, code, reason, cure };
+    }
     return { file, info, plan, content: await contentHash(state, known.facts), state };
   } catch (error) {
     return rejectionOf(file.path, error);
@@ -130,10 +138,12 @@ async function planFile(
 
 /** What a failure says about a file. @throws the error itself if it is not about the file */
 export function rejectionOf(path: string, error: unknown): RejectedFile {
-  if (error instanceof FileProblem) return { path, reason: error.fact, cure: error.cure };
-  if (error instanceof Deno.errors.NotFound) return { path, reason: "it has vanished since the folder was listed" };
+  if (error instanceof FileProblem) return { path, code: error.code, reason: error.fact, cure: error.cure };
+  if (error instanceof Deno.errors.NotFound) {
+    return { path, code: "vanished", reason: "it has vanished since the folder was listed" };
+  }
   if (error instanceof Deno.errors.PermissionDenied) {
-    return { path, reason: "there is no permission to read it", cure: "make it readable" };
+    return { path, code: "permission", reason: "there is no permission to read it", cure: "make it readable" };
   }
   throw error;
 }
@@ -152,8 +162,7 @@ export class Rejections {
   /** @throws {DataError} if bad files are to stop the run */
   add(file: RejectedFile): void {
     this.list.push(file);
-    const cure = file.cure === undefined ? {} : { cure: file.cure };
-    this.#emit?.({ type: "file", path: file.path, status: "rejected", reason: file.reason, ...cure });
+    this.#emit?.({ type: "file", status: "rejected", ...file });
     if (!this.#stop) return;
     throw new DataError(`Cannot use ${quoteName(file.path)}: ${file.reason}`, {
       cure: `${file.cure === undefined ? "" : `${file.cure}; or `}set data.onBadFile to "skip"`,

@@ -10,14 +10,23 @@ import { Dataset, type DatasetItem } from "./dataset.ts";
 import type { Encoders } from "./encode.ts";
 import { fillTexts, fillWindows } from "./fill.ts";
 import { nameSome, Notes } from "./notes.ts";
-import { type DataGeometry, planDataset, type PlannedFile, type PlannedWindow, Rejections } from "./plan.ts";
-import type { RejectedFile } from "./scan.ts";
+import {
+  type DataGeometry,
+  planDataset,
+  type PlannedFile,
+  type PlannedWindow,
+  type PlanOptions,
+  Rejections,
+} from "./plan.ts";
+import type { RejectedFile } from "./codes.ts";
 import { Stage } from "./stage.ts";
 import { CacheUse } from "./uses.ts";
 
 /** What {@linkcode prepareDataset} needs besides the config. */
 export interface PrepareOptions extends Encoders {
   readonly geometry: DataGeometry;
+  /** As in {@linkcode PlanOptions}. */
+  readonly countTokens?: PlanOptions["countTokens"];
   /** Texts that are encoded besides the captions, such as the prompts of samples. */
   readonly prompts?: readonly string[] | undefined;
   /** Default: `data.cache.dir`, where "auto" is the user's cache folder. */
@@ -85,7 +94,7 @@ function textKeysOf(
   used: readonly PlannedFile[],
   { config, options }: { config: DataConfig; options: PrepareOptions },
 ): Map<string, CacheKey> {
-  const texts = new Set(used.map(({ file }) => file.caption));
+  const texts = new Set(used.flatMap(({ file }) => file.captions));
   for (const prompt of options.prompts ?? []) texts.add(prompt);
   if (config.captionDropout > 0 && used.length > 0) texts.add("");
   const encoder = options.fingerprints.text;
@@ -126,14 +135,14 @@ function withoutFailed(
 }
 
 function itemsOf({ planned, windows }: FileWindows): DatasetItem[] {
-  const { file: { path, caption, repeats }, plan } = planned;
+  const { file: { path, captions, repeats, weight }, plan } = planned;
   const keys = windows.map(({ key }) => key);
   return plan.items.flatMap(({ bucket, variants }) => {
     const latentsKeys = keys.splice(0, variants.length);
     const [first] = variants;
     if (first === undefined) return [];
     const { frames, fps, crop: { width, height } } = first;
-    return [{ path, caption, frames, fps, width, height, repeats, bucket, latentsKeys }];
+    return [{ path, captions, frames, fps, width, height, repeats, weight, bucket, latentsKeys }];
   });
 }
 
@@ -150,7 +159,7 @@ function sameContent(used: readonly PlannedFile[]): string[] {
   const byContent = new Map<string, string[]>();
   for (const { content, file } of used) byContent.set(content, [...byContent.get(content) ?? [], file.path]);
   return [...byContent.values()].filter((paths) => paths.length > 1)
-    .map((paths) => `${nameSome(paths, " and ")} have the same content`);
+    .map((paths) => `${nameSome(paths, { separator: " and " })} have the same content`);
 }
 
 function nothingUsable(config: DataConfig, rejected: readonly RejectedFile[]): DataError {

@@ -5,25 +5,26 @@
 
 import { join } from "node:path";
 import { errorCode, messageOf } from "../base/mod.ts";
+import type { Refusal, RejectedFile } from "./codes.ts";
 
 /** A file below a folder. */
 export interface TreeFile {
   readonly path: string;
   /** Why it cannot be opened as a file; absent for regular files and links to them. */
-  readonly problem?: { readonly reason: string; readonly cure?: string };
+  readonly problem?: Refusal;
 }
 
 /** What was found below a folder. */
 export interface Tree {
   readonly files: readonly TreeFile[];
   /** Folders that could not be read, or were read under another name already. */
-  readonly problems: readonly { readonly path: string; readonly reason: string; readonly cure?: string }[];
+  readonly problems: readonly RejectedFile[];
 }
 
-/** Lists a folder and, unless told otherwise, all below it. Names that begin with a dot are passed over. */
-export function listTree(root: string, { recursive = true }: { recursive?: boolean } = {}): Tree {
+/** Lists a folder and all below it. Names that begin with a dot are passed over. */
+export function listTree(root: string): Tree {
   const files: TreeFile[] = [];
-  const problems: Tree["problems"][number][] = [];
+  const problems: RejectedFile[] = [];
   const visited = new Set<string>();
   const folders = [root];
   const links: string[] = []; // read after the real folders, so that those keep their own names
@@ -31,7 +32,7 @@ export function listTree(root: string, { recursive = true }: { recursive?: boole
     try {
       const real = Deno.realPathSync(folder);
       if (visited.has(real)) {
-        problems.push({ path: folder, reason: "it is a link to a folder that is read already" });
+        problems.push({ path: folder, code: "link", reason: "it is a link to a folder that is read already" });
         continue;
       }
       visited.add(real);
@@ -39,14 +40,14 @@ export function listTree(root: string, { recursive = true }: { recursive?: boole
         if (entry.name.startsWith(".")) continue;
         const path = join(folder, entry.name);
         const kind = kindOf(path, entry);
-        if (kind === "folder") {
-          if (recursive) (entry.isSymlink ? links : folders).push(path);
-        } else files.push(kind === "file" ? { path } : { path, problem: kind });
+        if (kind === "folder") (entry.isSymlink ? links : folders).push(path);
+        else files.push(kind === "file" ? { path } : { path, problem: kind });
       }
     } catch (error) {
       const denied = error instanceof Deno.errors.PermissionDenied;
       problems.push({
         path: folder,
+        code: "unreadable_folder",
         reason: denied ? "there is no permission to read the folder" : `the folder cannot be read: ${messageOf(error)}`,
         ...(denied ? { cure: "make it readable" } : {}),
       });
@@ -55,16 +56,27 @@ export function listTree(root: string, { recursive = true }: { recursive?: boole
   return { files, problems };
 }
 
-function kindOf(path: string, entry: Deno.DirEntry): "file" | "folder" | NonNullable<TreeFile["problem"]> {
+/** Said of what would block or make no sense when read. */
+export const NOT_A_FILE: Refusal = {
+  code: "not_a_file",
+  reason: "it is not a regular file (a pipe, socket or device)",
+  cure: "remove it",
+};
+
+function kindOf(path: string, entry: Deno.DirEntry): "file" | "folder" | Refusal {
   if (entry.isDirectory) return "folder";
   if (entry.isFile) return "file";
   try {
     const info = Deno.statSync(path);
     if (info.isDirectory) return "folder";
     if (info.isFile) return "file";
-    return { reason: "it is not a regular file (a pipe, socket or device)", cure: "remove it" };
+    return NOT_A_FILE;
   } catch (error) {
     const loop = errorCode(error) === "ELOOP";
-    return { reason: loop ? "it is a link that leads to itself" : "it is a link to nothing", cure: "remove the link" };
+    return {
+      code: "link",
+      reason: loop ? "it is a link that leads to itself" : "it is a link to nothing",
+      cure: "remove the link",
+    };
   }
 }

@@ -60,6 +60,10 @@ const fileRejected = z.strictObject({
   ...envelope,
   path: z.string(),
   status: z.literal("rejected"),
+  /** The line, counted from 1, where the path is a list of captions. */
+  line: z.int().min(1).optional(),
+  /** A word that does not change: `empty_file`, `missing_caption`. */
+  code: z.string(),
   reason: z.string(),
   cure: z.string().optional(),
 });

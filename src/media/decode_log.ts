@@ -1,7 +1,7 @@
 /** Reads ffmpeg's log while it decodes: the time of each frame, its size, and signs of damage. */
 
 import type { MediaInfo } from "./info.ts";
-import { FileProblem } from "./problem.ts";
+import { FileProblem, type MediaCode } from "./problem.ts";
 import { type Child, cleanLine, lastUsefulLine } from "./process.ts";
 import { frameTimes } from "./timeline.ts";
 import { snapTime } from "./times.ts";
@@ -12,8 +12,15 @@ const DAMAGE =
 const STILL_DAMAGE = /\[(error|fatal)\]|EOI missing|overread|[Tt]runcat/;
 
 /** A file that cannot be decoded. */
-export function decodeProblem(info: MediaInfo, what: { fact: string; cure?: string; cause?: unknown }): FileProblem {
-  return new FileProblem(info.path, { attempt: "decode", ...what });
+export function decodeProblem(
+  info: MediaInfo,
+  what: { fact: string; code?: MediaCode; cure?: string; cause?: unknown },
+): FileProblem {
+  return new FileProblem(info.path, {
+    attempt: "decode",
+    code: info.isImage ? "corrupt_image" : "corrupt_frames",
+    ...what,
+  });
 }
 
 /** Lines go in as they come; times come out by the number of the frame. */
@@ -87,8 +94,11 @@ export class DecodeLog {
     const first = this.#damage.find(({ atFrame }) => atFrame <= lastSource || this.#info.isImage);
     if (first === undefined) return;
     const place = this.#info.isImage ? "the picture is damaged or cut off" : `it is damaged at frame ${first.atFrame}`;
-    const fact = first.line.startsWith("the picture's size") ? first.line : `${place} (${first.line})`;
-    throw decodeProblem(this.#info, { fact, cure: "replace it with a whole copy, re-encode it, or remove it" });
+    const cure = "replace it with a whole copy, re-encode it, or remove it";
+    if (first.line.startsWith("the picture's size")) {
+      throw decodeProblem(this.#info, { code: "size_change", fact: first.line, cure });
+    }
+    throw decodeProblem(this.#info, { fact: `${place} (${first.line})`, cure });
   }
 
   noFrame(lines: readonly string[]): { fact: string; cure: string } {

@@ -1,7 +1,7 @@
 /** Calls of ffprobe, and how ffmpeg and ffprobe are kept to local files and bounded memory. */
 
 import { messageOf } from "../base/mod.ts";
-import { FileProblem } from "./problem.ts";
+import { FileProblem, type MediaCode } from "./problem.ts";
 import { Child, type ChildOptions, cleanLine, lastUsefulLine, runProgram } from "./process.ts";
 
 /** Containers that are opened; playlists and lists of files, which name other files, are not among them. */
@@ -70,17 +70,22 @@ export async function ffprobe(
   return { streams: facts.streams ?? [], container: facts.format };
 }
 
-function whyUnreadable(lines: readonly string[]): { fact: string; cure: string } {
+function whyUnreadable(lines: readonly string[]): { code: MediaCode; fact: string; cure: string } {
   const all = lines.map(cleanLine).join("\n");
   const cure = "replace it with a whole copy or remove it";
   if (/moov atom not found/.test(all)) {
-    return { fact: "its index (moov) is missing: the file is cut off, or not a video at all", cure };
+    return {
+      code: "truncated_no_index",
+      fact: "its index (moov) is missing: the file is cut off, or not a video at all",
+      cure,
+    };
   }
   if (/ended prematurely|Truncating packet|Input\/output error|End of file/.test(all)) {
-    return { fact: "the file is cut off before its first frame", cure };
+    return { code: "truncated_no_index", fact: "the file is cut off before its first frame", cure };
   }
-  if (/whitelist/.test(all)) return { fact: "it is not a video or picture that can be read", cure };
-  return { fact: `it is not a video or picture that ffmpeg knows (${lastUsefulLine(lines)})`, cure };
+  if (/whitelist/.test(all)) return { code: "not_media", fact: "it is not a video or picture that can be read", cure };
+  const fact = `it is not a video or picture that ffmpeg knows (${lastUsefulLine(lines)})`;
+  return { code: "not_media", fact, cure };
 }
 
 /** Runs ffprobe; a file that makes it hang becomes a problem of the file. */

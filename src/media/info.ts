@@ -52,6 +52,7 @@ export function checkPixels(path: string, { width, height }: { width: number; he
   if (width * height <= MAX_PIXELS) return;
   throw new FileProblem(path, {
     attempt: "read",
+    code: "too_large",
     fact: `it has ${width}x${height} pixels, more than the ${Math.floor(MAX_PIXELS / 1e6)} million that are read`,
     cure: "make it smaller",
   });
@@ -71,6 +72,7 @@ export function openOrExplain<T>(path: string, action: () => T): T {
     const denied = error instanceof Deno.errors.PermissionDenied;
     throw new FileProblem(path, {
       attempt: "read",
+      code: missing ? "vanished" : denied ? "permission" : "unreadable",
       fact: missing ? "it does not exist" : denied ? "there is no permission to read it" : messageOf(error),
       cure: denied ? "make it readable" : undefined,
       cause: error,

@@ -8,7 +8,7 @@ export { type Orientation } from "./picture.ts";
 export { encodePng, writePng } from "./png.ts";
 export { MAX_PIXELS, type MediaInfo } from "./info.ts";
 export { probe, type ProbeOptions } from "./probe.ts";
-export { FileProblem, quoteName } from "./problem.ts";
+export { FileProblem, type MediaCode, quoteName } from "./problem.ts";
 export { findPrograms, type Programs } from "./process.ts";
 export { compareVideos, describeVideo, type VideoComparison, type VideoFigures } from "./quality/figures.ts";
 export { type FrameSize } from "./quality/luma.ts";

@@ -6,7 +6,7 @@
 import { ffprobe, INPUT_GUARD, readerArgs, readLinesOfFile } from "./ffprobe.ts";
 import { checkPixels, hasAlpha, type MediaInfo, openOrExplain } from "./info.ts";
 import type { Orientation } from "./picture.ts";
-import { FileProblem } from "./problem.ts";
+import { FileProblem, type MediaCode } from "./problem.ts";
 import { fileUrl } from "./process.ts";
 import { type Content, sniffFile } from "./sniff.ts";
 import { probeStill } from "./still.ts";
@@ -33,12 +33,13 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<M
   return await probeClip(path, options);
 }
 
-function notMedia(content: Content): { fact: string; cure: string } | undefined {
+function notMedia(content: Content): { code: MediaCode; fact: string; cure: string } | undefined {
   const cure = "replace it with the real file or remove it";
-  if (content === "empty") return { fact: "the file is empty (0 bytes)", cure };
-  if (content === "zeros") return { fact: "it is not a video or picture: it holds zero bytes only", cure };
-  if (content === "html") return { fact: "it is not a video or picture: it is an HTML or XML page", cure };
-  if (content === "text") return { fact: "it is not a video or picture: it is plain text", cure };
+  const code = "not_media";
+  if (content === "empty") return { code: "empty_file", fact: "the file is empty (0 bytes)", cure };
+  if (content === "zeros") return { code, fact: "it is not a video or picture: it holds zero bytes only", cure };
+  if (content === "html") return { code, fact: "it is not a video or picture: it is an HTML or XML page", cure };
+  if (content === "text") return { code, fact: "it is not a video or picture: it is plain text", cure };
   return undefined;
 }
 
@@ -51,11 +52,17 @@ async function probeClip(path: string, options: ProbeOptions): Promise<MediaInfo
     const cover = streams.some((one) => one.codec_type === "video");
     const what = cover ? "the only picture in it is a cover image" : "it has no video stream";
     const sound = streams.some((one) => one.codec_type === "audio") ? " (sound only)" : "";
-    throw new FileProblem(path, { attempt: "read", fact: what + sound, cure: "replace it with a video or remove it" });
+    throw new FileProblem(path, {
+      attempt: "read",
+      code: "no_video_stream",
+      fact: what + sound,
+      cure: "replace it with a video or remove it",
+    });
   }
   if (!stream.codec_name || stream.codec_name === "none" || stream.codec_name === "unknown") {
     throw new FileProblem(path, {
       attempt: "read",
+      code: "unsupported_codec",
       fact: `ffmpeg has no decoder for its codec (tag ${stream.codec_tag_string ?? "unknown"})`,
       cure: "re-encode it as H.264, or install a fuller ffmpeg",
     });
@@ -63,6 +70,7 @@ async function probeClip(path: string, options: ProbeOptions): Promise<MediaInfo
   if (!stream.width || !stream.height || !stream.pix_fmt) {
     throw new FileProblem(path, {
       attempt: "read",
+      code: "truncated_no_index",
       fact: `its ${stream.codec_name} stream has no readable picture size`,
       cure: "the file is damaged or cut off: replace it",
     });
@@ -140,6 +148,7 @@ async function listFrames(
   if (timeline !== undefined) return timeline;
   throw new FileProblem(path, {
     attempt: "read",
+    code: "truncated",
     fact: "it holds no frames",
     cure: "the file is damaged or cut off: replace it",
   });

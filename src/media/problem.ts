@@ -2,19 +2,39 @@
 
 import { DataError } from "../base/mod.ts";
 
+/** What is wrong with a media file, as a word that does not change. */
+export type MediaCode =
+  | "empty_file"
+  | "not_media"
+  | "truncated_no_index"
+  | "truncated"
+  | "corrupt_frames"
+  | "corrupt_image"
+  | "size_change"
+  | "no_video_stream"
+  | "unsupported_codec"
+  | "animated_image"
+  | "too_large"
+  | "permission"
+  | "vanished"
+  | "file_changed"
+  | "unreadable";
+
 /** A file that cannot be used: `Cannot decode "x.mp4": only 9 of 17 frames came out`. */
 export class FileProblem extends DataError {
   readonly path: string;
   /** The fact alone, without file name and attempt. */
   readonly fact: string;
+  readonly code: MediaCode;
 
   constructor(
     path: string,
-    options: { attempt: string; fact: string; cure?: string | undefined; cause?: unknown },
+    options: { attempt: string; fact: string; code?: MediaCode; cure?: string | undefined; cause?: unknown },
   ) {
     super(`Cannot ${options.attempt} ${quoteName(path)}: ${options.fact}`, options);
     this.path = path;
     this.fact = options.fact;
+    this.code = options.code ?? "unreadable";
   }
 }
 

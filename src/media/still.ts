@@ -13,6 +13,7 @@ export function readStill(path: string): { bytes: Uint8Array; header: PictureHea
   if (header === undefined || header.width === 0 || header.height === 0) {
     throw new FileProblem(path, {
       attempt: "read",
+      code: "corrupt_image",
       fact: "the picture's header is damaged or cut off",
       cure: "replace it with a whole copy or remove it",
     });
@@ -21,6 +22,7 @@ export function readStill(path: string): { bytes: Uint8Array; header: PictureHea
   if (header.animated) {
     throw new FileProblem(path, {
       attempt: "read",
+      code: "animated_image",
       fact: `it is an animated ${header.format === "png" ? "PNG" : "WebP"}, which is neither a clip nor a still`,
       cure: "convert it to MP4, or save one of its pictures",
     });
@@ -35,7 +37,12 @@ export async function probeStill(path: string, signal: AbortSignal | undefined):
   const { streams } = await ffprobe(path, ["-f", container, "-i", "pipe:0"], { stdin: bytes, signal });
   const stream = streams[0];
   if (stream === undefined || !stream.pix_fmt) {
-    throw new FileProblem(path, { attempt: "read", fact: "the picture cannot be decoded", cure: "save it again" });
+    throw new FileProblem(path, {
+      attempt: "read",
+      code: "corrupt_image",
+      fact: "the picture cannot be decoded",
+      cure: "save it again",
+    });
   }
   const turned = header.orientation >= 5;
   return {

@@ -2,13 +2,23 @@
 import { join } from "node:path";
 import { readdirSync } from "node:fs";
 import { sha256File, stableHash } from "../base/mod.ts";
-import type { Encoders } from "../data/mod.ts";
+import type { CountTokens, Encoders } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { type Device, noGrad, type Tensor, tidy, unscoped } from "../torch/mod.ts";
-import { encodePrompt, type ModelFolder, type Tokenizer, type Umt5Encoder, type WanVae } from "../wan/mod.ts";
+import {
+  cleanPrompt,
+  encodePrompt,
+  type ModelFolder,
+  type Tokenizer,
+  type Umt5Encoder,
+  type WanVae,
+} from "../wan/mod.ts";
 
 /** Encoders that hold memory until they are disposed of. */
-export interface FolderEncoders extends Encoders, Disposable {}
+export interface FolderEncoders extends Encoders, Disposable {
+  /** Tokens of a caption as the text encoder gets it, its end token included. */
+  readonly countTokens: CountTokens;
+}
 
 /** Changes whenever the encoders give other numbers for the same weights. */
 const ENCODER_RULE = 1;
@@ -19,10 +29,11 @@ const ENCODER_RULE = 1;
  */
 export function folderEncoders(models: ModelFolder, options: { device: Device; emit: Emit }): FolderEncoders {
   const { device, emit } = options;
-  let text: { tokenizer: Tokenizer; encoder: Umt5Encoder } | undefined;
+  let words: Tokenizer | undefined; // small beside the encoder, so it stays
+  let text: Umt5Encoder | undefined;
   let vae: WanVae | undefined;
   const release = (): void => {
-    text?.encoder[Symbol.dispose]();
+    text?.[Symbol.dispose]();
     text = undefined;
     vae?.[Symbol.dispose]();
     vae = undefined;
@@ -36,15 +47,13 @@ export function folderEncoders(models: ModelFolder, options: { device: Device; e
   };
   return {
     encodeText: (caption: string): Tensor => {
-      text ??= loading("text encoder", () => ({
-        tokenizer: models.loadTokenizer(),
-        encoder: models.loadTextEncoder({ device }),
-      }));
-      const { tokenizer, encoder } = text;
+      const encoder = text ??= loading("text encoder", () => models.loadTextEncoder({ device }));
+      const tokenizer = words ??= models.loadTokenizer();
       return noGrad(() =>
         tidy(() => encodePrompt(caption, { tokenizer, encoder }).to({ device: "cpu", dtype: "float32" }))
       );
     },
+    countTokens: (caption: string): number => (words ??= models.loadTokenizer()).encode(cleanPrompt(caption)).length,
     encodeVideo: (frames: Tensor): Tensor => {
       const loaded = vae ??= loading("VAE", () => models.loadVae({ device }));
       return noGrad(() => tidy(() => loaded.encodeNormalized(frames.to({ device })).to({ device: "cpu" })));

@@ -141,6 +141,7 @@ export async function encodeClips(
     encodeVideo: encoders.encodeVideo,
     ...(trainsText(config) ? WITHOUT_TEXT : { encodeText: encoders.encodeText }),
     fingerprints: { ...encoders.fingerprints, ...(trainsText(config) ? { text: "encoded in each step" } : {}) },
+    countTokens: encoders.countTokens,
     prompts: sample === undefined ? [] : [...sample.prompts, sample.negativePrompt],
     emit,
     signal,

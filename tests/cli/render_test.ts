@@ -36,7 +36,7 @@ Deno.test("without a terminal there are plain lines, steps at most every ten sec
   show(startEvent(100));
   for (let step = 1; step <= 25; step++) show(stepEvent(step, 0.5));
   show({ type: "warning", message: "disk is slow.", cure: "Use another." });
-  show({ type: "file", path: "b.mp4", status: "rejected", reason: "it is empty" });
+  show({ type: "file", path: "b.mp4", status: "rejected", code: "empty_file", reason: "it is empty" });
   show({ type: "run.ended", status: "done", exitCode: 0, seconds: 185 });
   assert.deepEqual(text().split("\n"), [
     "run 20260101-cat on cpu: 100 steps, 8 trained numbers",
@@ -81,7 +81,7 @@ Deno.test("a stage is told when it begins and when it is complete", () => {
 
 Deno.test("a stopped run says how to go on, and a file name cannot steer the terminal", () => {
   const { show, text } = setUp({ terminal: false });
-  show({ type: "file", path: "evil\x1b[2J\n.mp4", status: "rejected", reason: "it is empty" });
+  show({ type: "file", path: "evil\x1b[2J\n.mp4", status: "rejected", code: "empty_file", reason: "it is empty" });
   show({ type: "run.ended", status: "stopped", exitCode: 130, seconds: 5 });
   assert.deepEqual(text().split("\n"), [
     "left out: evil\\u001b[2J .mp4: it is empty",

@@ -31,7 +31,7 @@ Deno.test("parseConfig() fills in defaults, makes paths absolute and freezes", (
   assert.equal(config.name, "cat");
   assert.equal(config.runsDir, "/home/me/runs");
   assert.equal(config.model.weights, "/home/me/w");
-  assert.deepEqual(config.data.sources, [{ path: "/home/me/clips", repeats: 1 }]);
+  assert.deepEqual(config.data.sources, [{ path: "/home/me/clips", repeats: 1, weight: 1 }]);
   assert.equal(config.data.cache.dir, "auto");
   assert.equal(config.data.fps, "auto");
   assert(config.method.kind === "lora");
@@ -114,9 +114,10 @@ Deno.test("--set reads JSON, else text, reaches into lists, and its paths start 
   assert.equal(config.train.maxGradNorm, null);
   assert.equal(config.name, "12 monkeys");
   assert.equal(config.data.triggerWord, "a=b");
-  assert.deepEqual(config.data.sources, [{ path: "/home/me/clips", repeats: 3 }, {
+  assert.deepEqual(config.data.sources, [{ path: "/home/me/clips", repeats: 3, weight: 1 }, {
     path: join(Deno.cwd(), "more"),
     repeats: 1,
+    weight: 1,
   }]);
   assert.equal(config.train.timesteps.shift, 3);
   assert.equal(config.train.timesteps.law, "logit-normal");

@@ -44,8 +44,8 @@ Deno.test("fitToBucket() refuses what would be enlarged too much, and says which
   const small = fitToBucket({ width: 320, height: 240 }, { ...options, buckets });
   assert.ok("reason" in small);
   assert.match(small.reason, /too small \(320x240\)/);
-  assert.match(small.cure, /data.resolution to 4\d\d or less/);
-  const resolution = Number(/to (\d+) or/.exec(small.cure)?.[1]);
+  assert.match(small.cure ?? "", /data.resolution to 4\d\d or less/);
+  const resolution = Number(/to (\d+) or/.exec(small.cure ?? "")?.[1]);
   const again = { ...options, resolution };
   assert.ok("crop" in fitToBucket({ width: 320, height: 240 }, { ...again, buckets: listBuckets(again) }));
 });

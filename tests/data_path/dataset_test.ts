@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DataError } from "../../src/base/mod.ts";
-import { variantAt } from "../../src/data/dataset.ts";
+import { choiceAt } from "../../src/data/dataset.ts";
 import { framesToTensor } from "../../src/data/mod.ts";
 import { liveHandles, type Tensor, tidy } from "../../src/torch/mod.ts";
 import { prepare } from "../support/dataset.ts";
@@ -73,7 +73,7 @@ Deno.test("prepareDataset() encodes each clip once and gives batches of latents 
       const batch = dataset.batch(0, { batchSize: 4, seed: 0 });
       assert.deepEqual(batch.latents.shape, [4, 3, 3, 8, 8]);
       assert.equal(batch.latents.dtype, "float32");
-      batch.items.forEach(({ caption }, at) => assert.equal(batch.text[at]?.size(0), caption.length));
+      batch.captions.forEach((caption, at) => assert.equal(batch.text[at]?.size(0), caption.length));
     });
     const again = await prepare(values, { cacheDir });
     assert.deepEqual(again.calls, { videos: [], captions: [] });
@@ -127,18 +127,21 @@ Deno.test("Dataset.batch() follows from its arguments alone, caption dropout inc
   });
 });
 
-Deno.test("variantAt() shows every variant before one comes again, in an order that follows from seed, item and turn", () => {
-  const turns = Array.from({ length: 40 }, (_, turn) => variantAt(turn, { item: 3, count: 4, seed: 7 }));
+Deno.test("choiceAt() shows every variant before one comes again, in an order that follows from seed, item and turn", () => {
+  const turns = Array.from(
+    { length: 40 },
+    (_, turn) => choiceAt(turn, { purpose: "data.variant", item: 3, count: 4, seed: 7 }),
+  );
   for (let at = 0; at < 40; at += 4) assert.deepEqual(turns.slice(at, at + 4).toSorted(), [0, 1, 2, 3]);
   assert.notEqual(
     new Set(Array.from({ length: 10 }, (_, round) => turns.slice(4 * round, 4 * round + 4).join())).size,
     1,
   );
   const others = [{ item: 4, seed: 7 }, { item: 3, seed: 8 }].map((which) =>
-    Array.from({ length: 40 }, (_, turn) => variantAt(turn, { ...which, count: 4 })).join()
+    Array.from({ length: 40 }, (_, turn) => choiceAt(turn, { purpose: "data.variant", ...which, count: 4 })).join()
   );
   assert.equal(new Set([turns.join(), ...others]).size, 3);
-  assert.equal(variantAt(17, { item: 0, count: 1, seed: 0 }), 0);
+  assert.equal(choiceAt(17, { purpose: "data.variant", item: 0, count: 1, seed: 0 }), 0);
 });
 
 Deno.test("stills and short clips go into buckets of their own", async () => {
@@ -169,6 +172,7 @@ Deno.test("a bad file is rejected with its reason and the run goes on, or stops,
       type: "file",
       path: join(data, "bad.mp4"),
       status: "rejected",
+      code: "empty_file",
       reason: "the file is empty (0 bytes)",
       cure: "replace it with the real file or remove it",
     }]);

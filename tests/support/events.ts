@@ -46,7 +46,7 @@ export const EXAMPLES: readonly EventBody[] = [
     height: 64,
     crop: { x: 0, y: 2, width: 96, height: 64 },
   },
-  { type: "file", path: "b.mp4", status: "rejected", reason: "it is empty", cure: "copy it again" },
+  { type: "file", path: "b.mp4", status: "rejected", code: "empty_file", reason: "it is empty", cure: "copy it again" },
   stepEvent(1),
   { type: "sample", step: 5, path: "samples/5.mp4", prompt: "a cat", seed: 0 },
   { type: "checkpoint", step: 5, path: "checkpoints/5", bytes: 99 },

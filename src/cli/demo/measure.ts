@@ -31,7 +31,9 @@ export class DemoMeasurements implements TrainObserver {
   #prompts: readonly string[] = [];
 
   onReady(session: Session): void {
-    this.#clips = session.dataset.items.map(({ path, caption, fps }) => ({ name: stem(path), path, caption, fps }));
+    this.#clips = session.dataset.items.map(({ path, captions: [caption = ""], fps }) => {
+      return { name: stem(path), path, caption, fps };
+    });
     this.#prompts = session.config.sample?.prompts ?? [];
     this.#losses = [lossPerClip(session)];
   }
@@ -73,7 +75,10 @@ function lossPerClip({ dataset, trainees: [trainee] }: Session): readonly number
   if (trainee === undefined) throw new TypeError("a session without an expert");
   return tidy(() =>
     fixedNoiseLoss(trainee.model, {
-      clips: dataset.items.map((item) => ({ latents: dataset.latents(item), text: dataset.text(item.caption) })),
+      clips: dataset.items.map((item) => ({
+        latents: dataset.latents(item),
+        text: dataset.text(item.captions[0] ?? ""),
+      })),
     }).perClip
   );
 }

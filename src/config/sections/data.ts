@@ -2,13 +2,26 @@
 
 import { z } from "zod";
 import { dataCacheSchema } from "./data_cache.ts";
+import { dataCaptionsSchema, sourceCaptionsSchema } from "./data_captions.ts";
 import { auto, count, field, numFrames, section, share, side } from "./field.ts";
 
 /** Schema of one entry of `data.sources`. */
 export const sourceSchema = section({
-  path: field(z.string().min(1), { title: "Path", description: "A folder of clips and stills, or a single file." }),
+  path: field(z.string().min(1), {
+    title: "Path",
+    description: "A folder of clips and stills, a single file, or a list of captions which brings its files.",
+  }),
   repeats: field(count.default(1), { title: "Repeats", description: "How often each clip is seen per epoch." }),
-}, { title: "Source", description: "A folder of clips with captions in text files of the same name." });
+  weight: field(z.number().positive().max(1000).default(1), {
+    title: "Weight",
+    description: "Factor of the loss of this source's clips.",
+  }),
+  triggerWord: field(z.string().min(1).optional(), {
+    title: "Trigger word",
+    description: "As data.triggerWord, for this source.",
+  }),
+  captions: sourceCaptionsSchema.optional(),
+}, { title: "Source", description: "A folder of clips with their captions." });
 
 /** Schema of a fixed picture size. */
 export const sizeSchema = z.strictObject({ width: side, height: side });
@@ -40,12 +53,15 @@ export const dataSchema = section({
     description: "Whether a file that cannot be used is reported and left out, or ends the run.",
   }),
   cache: dataCacheSchema.prefault({}),
+  captions: dataCaptionsSchema.prefault({}),
   captionDropout: field(share.default(0.05), {
     title: "Caption dropout",
     description: "Probability that a clip is shown with an empty caption, which keeps guidance working.",
   }),
   triggerWord: field(z.string().min(1).optional(), {
     title: "Trigger word",
-    description: "Word put in front of every caption, to call up what was learnt.",
+    description:
+      "Word put in front of every caption that does not hold it, to call up what was learnt; a caption may " +
+      "say [trigger] where it belongs.",
   }),
 }, { title: "Data", description: "The clips and how they are cut." });

@@ -1,0 +1,113 @@
+/** The files of one source: those of a folder, a single file, or the files that a list of captions brings. */
+
+import { basename, dirname, join } from "node:path";
+import { DataError, errorCode, messageOf } from "../base/mod.ts";
+import { quoteName } from "../media/mod.ts";
+import { type CaptionList, isListName, LIST_ENDINGS, readCaptionList } from "./caption_list.ts";
+import { CaptionProblem, type RejectedFile } from "./codes.ts";
+import { COMPANION_ENDINGS, MEDIA_FOLDERS, TEXT_FOLDERS, textCandidates } from "./layout.ts";
+import { Listed } from "./listed.ts";
+import { ending, isMediaName, stem } from "./media_names.ts";
+import type { Source } from "./source.ts";
+import { listTree, NOT_A_FILE, type TreeFile } from "./tree.ts";
+
+/** What belongs to a source. */
+export interface SourceFiles {
+  readonly files: readonly TreeFile[];
+  /** Texts of twin folders, which lie beside the source. */
+  readonly texts: readonly TreeFile[];
+  /** The lists of captions that were read, by their paths. */
+  readonly lists: ReadonlySet<string>;
+  readonly listed: Listed;
+  readonly problems: readonly RejectedFile[];
+}
+
+/** Lists a source. @throws {DataError} if it does not exist */
+export function listSource({ path, captions }: Source): SourceFiles {
+  const info = statSource(path);
+  const wantsLists = captions.from === "auto" || captions.from === "list";
+  const given = captions.list === undefined ? [] : [captions.list];
+  if (info.isFile && !isMediaName(path) && (LIST_ENDINGS.has(ending(path)) || ending(path) === ".txt")) {
+    const { lists, problems } = readLists([path, ...given], captions);
+    const listed = new Listed(lists, { media: undefined, root: dirname(path) });
+    const files = listed.paths.map(asFile);
+    const texts = listed.paths.filter((file) => listed.of(file)?.captions.length === 0).flatMap(textCandidates).filter(
+      exists,
+    );
+    return { files, texts: texts.map(asFile), lists: new Set([path]), listed, problems };
+  }
+  const own = info.isFile ? asFile(path) : { path, problem: NOT_A_FILE };
+  const tree = info.isDirectory ? listTree(path) : { files: [own], problems: [] };
+  const media = tree.files.map((file) => file.path).filter(isMediaName);
+  const found = given.length > 0 || !wantsLists ? given : listsAmong(tree.files, media);
+  const { lists, problems } = readLists(wantsLists ? found : [], captions);
+  return {
+    files: tree.files,
+    texts: info.isDirectory ? twinTexts(path) : alone(path).filter(exists).map(asFile),
+    lists: new Set(lists.map((list) => list.path)),
+    listed: new Listed(lists, { media, root: info.isDirectory ? path : dirname(path) }),
+    problems: [...tree.problems, ...problems],
+  };
+}
+
+function statSource(path: string): Deno.FileInfo {
+  try {
+    return Deno.statSync(path);
+  } catch (error) {
+    const missing = errorCode(error) === "ENOENT";
+    throw new DataError(
+      `Cannot read the data source ${quoteName(path)}: ${missing ? "it does not exist" : messageOf(error)}`,
+      { cure: "check data.sources in the config", cause: error },
+    );
+  }
+}
+
+/** Files that are lists by their names; `captions.txt` is none where it lies beside `captions.mp4`. */
+function listsAmong(files: readonly TreeFile[], media: readonly string[]): string[] {
+  const named = files.filter(({ path, problem }) => problem === undefined && isListName(path)).map(({ path }) => path);
+  if (named.length === 0) return [];
+  const stems = new Set(media.map(stem));
+  return named.filter((path) => ending(path) !== ".txt" || !stems.has(stem(path)));
+}
+
+function readLists(
+  paths: readonly string[],
+  { encoding }: { encoding: string },
+): { lists: CaptionList[]; problems: RejectedFile[] } {
+  const lists: CaptionList[] = [];
+  const problems: RejectedFile[] = [];
+  for (const path of paths) {
+    try {
+      lists.push(readCaptionList(path, { encoding }));
+    } catch (error) {
+      if (!(error instanceof CaptionProblem)) throw error;
+      problems.push({ path, code: error.code, reason: error.message, cure: error.cure });
+    }
+  }
+  return { lists, problems };
+}
+
+/** The texts beside a folder `videos` that is a source by itself. */
+function twinTexts(folder: string): TreeFile[] {
+  if (!MEDIA_FOLDERS.has(basename(folder).toLowerCase())) return [];
+  const twins = [...TEXT_FOLDERS].map((name) => join(dirname(folder), name)).filter(exists);
+  return twins.flatMap((twin) => listTree(twin).files).filter(({ path }) => ending(path) === ".txt");
+}
+
+/** What may belong to a single file. */
+function alone(path: string): string[] {
+  return [...textCandidates(path), ...COMPANION_ENDINGS.map((own) => `${stem(path)}${own}`)];
+}
+
+function asFile(path: string): TreeFile {
+  return { path };
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
