@@ -46,7 +46,7 @@ async function outcomes(folder: string): Promise<Map<string, Extract<EventBody, 
       captionDropout: 0,
     });
     try {
-      await prepareDataset(config, {
+      using _dataset = await prepareDataset(config, {
         geometry: { spatialDivisor: 32, temporalStride: 4, fps: 24 },
         ...standIns({ videos: [], captions: [] }),
         cacheDir,

@@ -58,7 +58,7 @@ Deno.test("every optimizer lowers the loss of the demo on fixed noise at its pre
       tidy(() => {
         const clips = dataset.items.map((item) => ({
           latents: dataset.latents(item),
-          text: dataset.text(item.caption),
+          text: dataset.text(item.captions[0] ?? ""),
         }));
         return fixedNoiseLoss(model, { clips, ...(isLong ? {} : { sigmas: [0.3, 0.7] }) }).mean;
       });
