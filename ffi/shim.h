@@ -74,6 +74,10 @@ WT_API int32_t wt_grad_mode(int32_t on);            // -> the mode before
 // 2 allow unused. Results: one handle an input, 0 where unused.
 WT_API int32_t wt_autograd_grad(int32_t outputs, int32_t inputs, int32_t flags);
 
+// Linear layers with quantised weights [out, in], see quantized.cpp for the kinds; scales are float32.
+WT_API int32_t wt_quantized_linear(int32_t x, int32_t codes, int32_t scales, int32_t kind, int32_t out);
+WT_API int32_t wt_dequantize(int32_t codes, int32_t scales, int32_t kind, int32_t out, int32_t in, int32_t dtype);
+
 // Random generators.
 WT_API int32_t wt_generator(int32_t device_type, int32_t device_index, double seed_high, double seed_low);
 WT_API int32_t wt_generator_free(int32_t handle);

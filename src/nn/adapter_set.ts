@@ -143,7 +143,7 @@ function added(tensor: Tensor, changes: readonly (Tensor | undefined)[]): Tensor
 
 /** Copies that the set owns, float32 on the layer's device. */
 function owned(data: AdapterData, { layer, undo }: { layer: Linear; undo: DisposableStack }): AdapterData {
-  const { device } = layer.weight;
+  const { device } = layer;
   const copies = Object.entries(data.tensors).map(([part, tensor]) => [
     part,
     undo.use(tensor.to({ dtype: "float32", device, copy: true })),

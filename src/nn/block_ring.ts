@@ -2,7 +2,7 @@
  * Two sets of a block's parameters on a device. While one is computed with, the other is filled on a stream of its own; so
  * memory stays at two blocks however far the host runs ahead of the device.
  */
-import { CopyStream, type Device, DeviceEvent, empty, noGrad, type Tensor, unscoped } from "../torch/mod.ts";
+import { CopyStream, type Device, DeviceEvent, empty, noGrad, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 
 interface Set {
   readonly params: readonly Tensor[];
@@ -29,9 +29,9 @@ export class BlockRing implements Disposable {
 
   /**
    * Starts filling a set with a block, unless one holds it.
-   * @param elements gives each parameter's elements in host memory; they are freed
+   * @param elements gives the parameters' elements in host memory, which are freed
    */
-  fetch(block: number, elements: readonly (() => Tensor)[]): void {
+  fetch(block: number, elements: () => readonly Tensor[]): void {
     if (this.#holding(block) !== undefined) return;
     const set = this.#sets.find((other) => other.block === undefined) ??
       this.#sets.find((other) => other.block !== this.#current);
@@ -40,9 +40,9 @@ export class BlockRing implements Disposable {
     this.#stream.run(() => {
       set.used.wait();
       noGrad(() =>
-        set.params.forEach((param, i) => {
-          using source = elements[i]?.();
-          if (source !== undefined) param.copy_(source, true);
+        tidy(() => {
+          const sources = elements();
+          set.params.forEach((param, i) => param.copy_(sources[i] as Tensor, true));
         })
       );
       set.filled.record();

@@ -13,12 +13,15 @@ import { BlockRing, hostCopy } from "./block_ring.ts";
  */
 export type WeightPlace = "resident" | "streamed" | "mapped";
 
+/** A block's parameters by name, and the tensors that each consists of: itself, or codes and scales. */
+export type BlockParams = ReadonlyMap<string, readonly Tensor[]>;
+
 /** Where parameters are had from, by name. What it hands out is the caller's. */
 export interface BlockSource extends Disposable {
-  /** A tensor of its own in the wanted type, on the host or where it is computed with. */
-  load(name: string, device: Device): Tensor;
-  /** A host tensor in the wanted type, for a short time: the file's memory where that is possible. */
-  mapped(name: string): Tensor;
+  /** Tensors of their own in the wanted types, on the host or where they are computed with. */
+  load(name: string, device: Device): readonly Tensor[];
+  /** Host tensors in the wanted types, for a short time: the file's memory where that is possible. */
+  mapped(name: string): readonly Tensor[];
   /** Begins to read from the file, without waiting for it. */
   prefetch(names: Iterable<string>): void;
   /** Lets go of memory that mapped tensors took. */
@@ -27,7 +30,7 @@ export interface BlockSource extends Disposable {
 
 /** Brings the weights of blocks in their turn. Owns the source and what it loaded; the layers own nothing. */
 export class BlockWeights implements Disposable {
-  readonly #blocks: readonly ReadonlyMap<string, Tensor>[];
+  readonly #blocks: readonly BlockParams[];
   readonly #source: BlockSource;
   readonly #device: Device;
   readonly #places: WeightPlace[];
@@ -36,7 +39,7 @@ export class BlockWeights implements Disposable {
   #ring: BlockRing | undefined;
 
   /** @param options.blocks each block's parameters by name, away; blocks are alike */
-  constructor(options: { blocks: readonly ReadonlyMap<string, Tensor>[]; source: BlockSource; device: Device }) {
+  constructor(options: { blocks: readonly BlockParams[]; source: BlockSource; device: Device }) {
     this.#blocks = options.blocks;
     this.#source = options.source;
     this.#device = options.device;
@@ -52,17 +55,17 @@ export class BlockWeights implements Disposable {
   move(index: number, place: WeightPlace): void {
     if (this.#places[index] === place) return;
     const params = this.#paramsOf(index);
-    for (const param of params.values()) param.depart();
+    for (const param of tensorsOf(params)) param.depart();
     for (const copy of this.#copies.get(index) ?? []) copy[Symbol.dispose]();
     this.#copies.delete(index);
     this.#ring?.forget(index);
     this.#places[index] = "mapped"; // what holds should loading fail
     unscoped(() => {
       if (place === "resident") {
-        for (const [name, param] of params) param.arrive(this.#source.load(name, this.#device));
+        for (const [name, parts] of params) arrive(parts, this.#source.load(name, this.#device));
       } else if (place === "streamed") {
-        const copy = (name: string): Tensor => hostCopy(this.#source.load(name, "cpu"), this.#device);
-        this.#copies.set(index, [...params.keys()].map(copy));
+        const load = (name: string): readonly Tensor[] => this.#source.load(name, "cpu");
+        this.#copies.set(index, [...params.keys()].flatMap(load).map((loaded) => hostCopy(loaded, this.#device)));
       }
     });
     this.#places[index] = place;
@@ -86,7 +89,7 @@ export class BlockWeights implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const params of this.#blocks) for (const param of params.values()) param[Symbol.dispose]();
+    for (const param of this.#blocks.flatMap(tensorsOf)) param[Symbol.dispose]();
     for (const copies of this.#copies.values()) for (const copy of copies) copy[Symbol.dispose]();
     this.#copies.clear();
     this.#ring?.[Symbol.dispose]();
@@ -97,17 +100,16 @@ export class BlockWeights implements Disposable {
     const params = this.#paramsOf(index);
     if (this.#places[index] === "resident") return;
     if (!this.#throughRing(index)) {
-      for (const [name, param] of params) param.arrive(this.#source.mapped(name));
+      for (const [name, parts] of params) arrive(parts, this.#source.mapped(name));
       return;
     }
     this.#fetch(index);
-    const arrived = this.#ring?.take(index) ?? [];
-    [...params.values()].forEach((param, i) => param.arrive(arrived[i] as Tensor));
+    arrive(tensorsOf(params), this.#ring?.take(index) ?? []);
   }
 
   #leave(index: number): void {
     if (this.#places[index] === "resident") return;
-    for (const param of this.#paramsOf(index).values()) param.depart();
+    for (const param of tensorsOf(this.#paramsOf(index))) param.depart();
     if (this.#throughRing(index)) this.#ring?.done(index);
     if (this.#places[index] === "mapped") this.#source.release();
   }
@@ -116,23 +118,28 @@ export class BlockWeights implements Disposable {
   #fetch(index: number): void {
     if (this.#places[index] === "resident" || !this.#throughRing(index)) return;
     const params = this.#paramsOf(index);
-    this.#ring ??= new BlockRing([...params.values()], this.#device);
-    const copies = this.#copies.get(index);
-    this.#ring.fetch(
-      index,
-      copies === undefined
-        ? [...params.keys()].map((name) => () => this.#source.mapped(name))
-        : copies.map((copy) => () => copy.alias()),
-    );
+    this.#ring ??= new BlockRing(tensorsOf(params), this.#device);
+    this.#ring.fetch(index, () => {
+      const copies = this.#copies.get(index);
+      return copies?.map((copy) => copy.alias()) ?? [...params.keys()].flatMap((name) => this.#source.mapped(name));
+    });
   }
 
   #throughRing(index: number): boolean {
     return this.#places[index] === "streamed" || this.#device !== "cpu";
   }
 
-  #paramsOf(index: number): ReadonlyMap<string, Tensor> {
+  #paramsOf(index: number): BlockParams {
     const params = this.#blocks[index];
     if (params === undefined) throw new RangeError(`a model of ${this.#blocks.length} blocks has no block ${index}`);
     return params;
   }
+}
+
+function tensorsOf(params: BlockParams): Tensor[] {
+  return [...params.values()].flat();
+}
+
+function arrive(params: readonly Tensor[], elements: readonly Tensor[]): void {
+  params.forEach((param, i) => param.arrive(elements[i] as Tensor));
 }

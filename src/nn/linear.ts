@@ -2,8 +2,9 @@
  * The linear layer. It owns its precision and its adapters, so that there is one model and not one for each precision or
  * training method.
  */
-import { linear, Tensor } from "../torch/mod.ts";
+import { type Device, type DType, linear, type Tensor } from "../torch/mod.ts";
 import type { Params } from "./params.ts";
+import { QuantizedWeight } from "./quantized.ts";
 
 /** Something that maps a tensor to a tensor. */
 export interface Layer {
@@ -20,18 +21,24 @@ export interface Adapter {
 
 /** y = x·Wᵀ + b, plus what its adapters add. */
 export class Linear implements Layer {
-  readonly weight: Tensor;
   readonly bias: Tensor | undefined;
   /** The layer's dotted path, `blocks.0.attn1.to_q`: adapters are named by it. */
   readonly path: string;
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly adapters: Adapter[] = [];
+  readonly #weight: Tensor | QuantizedWeight;
 
   constructor(
-    options: { weight: Tensor; bias: Tensor | undefined; path: string; inFeatures: number; outFeatures: number },
+    options: {
+      weight: Tensor | QuantizedWeight;
+      bias: Tensor | undefined;
+      path: string;
+      inFeatures: number;
+      outFeatures: number;
+    },
   ) {
-    this.weight = options.weight;
+    this.#weight = options.weight;
     this.bias = options.bias;
     this.path = options.path;
     this.inFeatures = options.inFeatures;
@@ -41,16 +48,41 @@ export class Linear implements Layer {
   /** Asks for `weight` [out, in] and, unless told otherwise, `bias` [out]. */
   static load(p: Params, options: { inFeatures: number; outFeatures: number; bias?: boolean }): Linear {
     const { inFeatures, outFeatures } = options;
-    const weight = p.get("weight", [outFeatures, inFeatures]);
+    const weight = p.weight("weight", [outFeatures, inFeatures]);
     const bias = options.bias === false ? undefined : p.get("bias", [outFeatures]);
     return new Linear({ weight, bias, path: p.path, inFeatures, outFeatures });
   }
 
-  /** @param x [..., in] in any floating dtype; computed in the weight's dtype, returned in it */
+  /** [out, in]. A quantised one is decoded anew each time, for the scope that asks. */
+  get weight(): Tensor {
+    return this.#weight instanceof QuantizedWeight ? this.#weight.dense() : this.#weight;
+  }
+
+  /** The type that is computed in. */
+  get dtype(): DType {
+    return this.#weight.dtype;
+  }
+
+  get device(): Device {
+    return this.#weight.device;
+  }
+
+  /** Whether the weight is kept in fewer bits than it is computed with. */
+  get isQuantized(): boolean {
+    return this.#weight instanceof QuantizedWeight;
+  }
+
+  /** @param x [..., in] in any floating dtype; computed in the layer's dtype, returned in it */
   forward(x: Tensor): Tensor {
-    const input = x.dtype === this.weight.dtype ? x : x.to({ dtype: this.weight.dtype });
-    let y = linear(input, this.weight, this.bias);
+    const input = x.dtype === this.dtype ? x : x.to({ dtype: this.dtype });
+    let y = this.#product(input);
     for (const adapter of this.adapters) y = y.add(adapter.delta(input));
     return y;
+  }
+
+  #product(x: Tensor): Tensor {
+    if (!(this.#weight instanceof QuantizedWeight)) return linear(x, this.#weight, this.bias);
+    const y = this.#weight.product(x);
+    return this.bias === undefined ? y : y.add(this.bias);
   }
 }

@@ -11,7 +11,7 @@ export {
   mergeAdapters,
   mergeBias,
 } from "./adapter_set.ts";
-export { type BlockSource, BlockWeights, type WeightPlace } from "./block_weights.ts";
+export { type BlockParams, type BlockSource, BlockWeights, type WeightPlace } from "./block_weights.ts";
 export { Dora } from "./dora.ts";
 export { AdapterDropout } from "./dropout.ts";
 export { freshAdapter, type FreshOptions } from "./fresh_adapter.ts";
@@ -19,3 +19,4 @@ export { Lora } from "./lora.ts";
 export { BiasDifference, Loha, Lokr, WeightDifference } from "./lycoris.ts";
 export { LayerNorm, RmsNorm } from "./norm.ts";
 export { buildModel, type Built, checkParams, parameterShapes, Params, type ParamSource } from "./params.ts";
+export { isQuantizable, type Quantization, QuantizedWeight } from "./quantized.ts";

@@ -4,6 +4,7 @@
  */
 import { listNames, type NotedName, WeightsError } from "../base/mod.ts";
 import type { Tensor } from "../torch/mod.ts";
+import type { QuantizedWeight } from "./quantized.ts";
 
 /** Where parameters come from: a checkpoint, or an initialiser. */
 export interface ParamSource {
@@ -15,6 +16,8 @@ export interface ParamSource {
   shapeOf(key: string): readonly number[] | undefined;
   /** Loads a parameter whose shape was checked. The caller owns the tensor. */
   load(key: string): Tensor;
+  /** Loads a weight [out, in] of a linear layer in fewer bits, which is the caller's; undefined: `load` is to be asked. */
+  loadQuantized?(key: string): QuantizedWeight | undefined;
 }
 
 interface Ledger {
@@ -56,19 +59,39 @@ export class Params {
    * `buildModel` together with everything else; the model made meanwhile is never seen by anyone.
    */
   get(name: string, shape: readonly number[]): Tensor {
-    const { source, asked, missing, mismatched, loaded } = this.#ledger;
     const key = this.#prefix + name;
+    return this.#fits(key, shape) ? this.#load(key) : MISSING;
+  }
+
+  /** The weight of a linear layer, in fewer bits where the source has it so; otherwise like `get`. */
+  weight(name: string, shape: readonly [number, number]): Tensor | QuantizedWeight {
+    const key = this.#prefix + name;
+    if (!this.#fits(key, shape)) return MISSING;
+    const { source, loaded } = this.#ledger;
+    const quantized = source.loadQuantized?.(key);
+    if (quantized === undefined) return this.#load(key);
+    for (const [part, tensor] of Object.entries(quantized.tensors)) loaded.set(`${key}.${part}`, tensor);
+    return quantized;
+  }
+
+  #load(key: string): Tensor {
+    const tensor = this.#ledger.source.load(key);
+    this.#ledger.loaded.set(key, tensor);
+    return tensor;
+  }
+
+  /** Whether a parameter can be had; that it is asked for, and what is wrong with it, is noted. */
+  #fits(key: string, shape: readonly number[]): boolean {
+    const { source, asked, missing, mismatched } = this.#ledger;
     asked.set(key, shape);
     const found = source.shapeOf(key);
-    if (found === undefined) missing.push({ name: key, note: ` [${shape.join(", ")}]` });
-    else if (found.length !== shape.length || found.some((size, i) => size !== shape[i])) {
-      mismatched.push({ name: key, note: ` is [${found.join(", ")}], expected [${shape.join(", ")}]` });
-    } else {
-      const tensor = source.load(key);
-      loaded.set(key, tensor);
-      return tensor;
+    if (found === undefined) {
+      missing.push({ name: key, note: ` [${shape.join(", ")}]` });
+      return false;
     }
-    return MISSING;
+    if (found.length === shape.length && found.every((size, i) => size === shape[i])) return true;
+    mismatched.push({ name: key, note: ` is [${found.join(", ")}], expected [${shape.join(", ")}]` });
+    return false;
   }
 }
 

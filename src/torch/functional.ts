@@ -1,5 +1,8 @@
 /** Operators on several tensors, and the neural network ones. Arguments as in torch.nn.functional. */
+import { check, type Handle } from "./call.ts";
+import { type DType, dtypeCode } from "./dtype.ts";
 import * as ops from "./gen/ops.ts";
+import { native } from "./library.ts";
 import { type Tensor, wrap } from "./tensor.ts";
 
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
@@ -102,4 +105,44 @@ export function scaledDotProductAttention(
 /** mean((x − target)²), a scalar. */
 export function mseLoss(x: Tensor, target: Tensor): Tensor {
   return wrap(ops.mse_loss(x.handle, target.handle));
+}
+
+/**
+ * How a weight [out, in] is kept in fewer bits, with float32 scales. `rows`: codes [out, in], 8-bit integers or floats, times a
+ * scale for each row. `nf4`: two codes a byte [out · in / 2], times a scale for each 64 numbers. Source: ffi/quantized.cpp
+ */
+export type QuantizedKind = "rows" | "nf4";
+
+/** A weight's codes and scales. */
+export interface QuantizedTensors {
+  readonly kind: QuantizedKind;
+  readonly codes: Tensor;
+  readonly scales: Tensor;
+}
+
+const KINDS: Record<QuantizedKind, number> = { rows: 0, nf4: 1 };
+
+/**
+ * x · wᵀ in x's dtype for a frozen weight that is decoded for this product, and once more for the gradient of x: graphs hold
+ * codes alone.
+ */
+export function quantizedLinear(x: Tensor, weight: QuantizedTensors, out: number): Tensor {
+  const { kind, codes, scales } = weight;
+  const { symbols } = native();
+  return wrap(check(symbols.wt_quantized_linear(x.handle, codes.handle, scales.handle, KINDS[kind], out)) as Handle);
+}
+
+/** The weight [out, in] in a floating type. */
+export function dequantize(
+  { kind, codes, scales }: QuantizedTensors,
+  { shape: [out, width], dtype }: { shape: readonly [number, number]; dtype: DType },
+): Tensor {
+  const { symbols } = native();
+  const code = dtypeCode(dtype);
+  return wrap(check(symbols.wt_dequantize(codes.handle, scales.handle, KINDS[kind], out, width, code)) as Handle);
+}
+
+/** How many of the ascending `boundaries` each element lies above, int32. */
+export function bucketize(x: Tensor, boundaries: Tensor): Tensor {
+  return wrap(ops.bucketize_Tensor(x.handle, boundaries.handle, true));
 }

@@ -26,6 +26,16 @@ export const SYMBOLS = {
   wt_data: { parameters: [/* handle */ "i32"], result: "pointer" },
   wt_grad_mode: { parameters: [/* on */ "i32"], result: "i32" },
   wt_autograd_grad: { parameters: [/* outputs */ "i32", /* inputs */ "i32", /* flags */ "i32"], result: "i32" },
+  wt_quantized_linear: {
+    parameters: [/* x */ "i32", /* codes */ "i32", /* scales */ "i32", /* kind */ "i32", /* out */ "i32"],
+    result: "i32",
+  },
+  wt_dequantize: {
+    parameters: [
+      ...[/* codes */ "i32", /* scales */ "i32", /* kind */ "i32", /* out */ "i32", /* in */ "i32", /* dtype */ "i32"],
+    ] as const,
+    result: "i32",
+  },
   wt_generator: {
     parameters: [/* device type */ "i32", /* index */ "i32", /* seed high */ "f64", /* seed low */ "f64"],
     result: "i32",

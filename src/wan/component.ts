@@ -1,7 +1,7 @@
 /** What the parts of a model folder in diffusers layout share: a config file, and weights under diffusers' names. */
 import { readFileSync } from "node:fs";
 import { messageOf, WeightsError } from "../base/mod.ts";
-import type { ParamSource, WeightPlace } from "../nn/mod.ts";
+import type { ParamSource, Quantization, WeightPlace } from "../nn/mod.ts";
 import type { Device, DType } from "../torch/mod.ts";
 import type { Weights } from "../weights/mod.ts";
 
@@ -25,6 +25,8 @@ export interface TransformerPlaceOptions extends PlaceOptions {
    * which they can be moved), and they must not be written to. Absent: they are loaded and stay.
    */
   readonly blocks?: WeightPlace | undefined;
+  /** How the weights of the blocks' linear layers are kept in fewer bits; absent: they are not. They cannot be trained then. */
+  readonly quantization?: Quantization | undefined;
 }
 
 /**

@@ -6,10 +6,10 @@
 
 import { listNames, WeightsError } from "../base/mod.ts";
 import quantised from "../../specs/keys/quantised.json" with { type: "json" };
-import { type DType, type Tensor, tidy } from "../torch/mod.ts";
+import { type DType, ones, type Tensor, tidy } from "../torch/mod.ts";
 import { shown } from "./header.ts";
 import type { LoadOptions } from "./regions.ts";
-import type { Weights } from "./weights.ts";
+import type { Stored8, Weights } from "./weights.ts";
 
 /** How a checkpoint's weights are stored. */
 export interface Fp8Facts {
@@ -165,6 +165,19 @@ class DecodedWeights implements Weights {
 
   mapped(key: string): Tensor {
     return this.#isStoredAsIs(key) ? this.#inner.mapped(key) : this.load(key);
+  }
+
+  stored8(key: string, { mapped }: { mapped: boolean }): Stored8 | undefined {
+    const shape = this.#inner.shapeOf(key), [out = 0] = shape;
+    if (shape.length !== 2 || this.#inner.dtypeOf(key) !== "float8_e4m3fn") return undefined;
+    const scaleKey = this.#scales.get(key);
+    const numScales = (scaleKey === undefined ? [] : this.#inner.shapeOf(scaleKey)).reduce((n, size) => n * size, 1);
+    if (numScales !== 1 && numScales !== out) return undefined; // a row has several
+    return tidy(() => {
+      const scale = scaleKey === undefined ? ones([1, 1]) : this.#inner.load(scaleKey, { dtype: "float32" });
+      const codes = mapped ? this.#inner.mapped(key) : this.#inner.load(key);
+      return { codes, scales: scale.reshape([-1, 1]).expand([out, 1]).contiguous() };
+    });
   }
 
   prefetch(key: string): void {

@@ -5,6 +5,12 @@ import type { DType, Tensor } from "../torch/mod.ts";
 import { shown } from "./header.ts";
 import type { LoadOptions } from "./regions.ts";
 
+/** A weight of 8-bit floats. */
+export interface Stored8 {
+  readonly codes: Tensor;
+  readonly scales: Tensor;
+}
+
 /** Named tensors that can be looked at without loading them. */
 export interface Weights extends Disposable {
   /** Names of all tensors. */
@@ -18,6 +24,11 @@ export interface Weights extends Disposable {
   load(key: string, options?: LoadOptions): Tensor;
   /** A read-only tensor whose memory is the file, where the file has it so. @throws {WeightsError} like `load` */
   mapped(key: string): Tensor;
+  /**
+   * A float8_e4m3fn weight [out, in] as it is stored: codes [out, in], and float32 scales [out, 1] that they are to be multiplied
+   * by. Undefined, or absent, where it is not stored so. @param options.mapped the codes are the file's memory
+   */
+  stored8?(key: string, options: { mapped: boolean }): Stored8 | undefined;
   /** Asks the system to read a tensor's bytes from its file into memory; returns at once. */
   prefetch(key: string): void;
   /** The `__metadata__` of the file, or of all shards together (the first one that has a key wins). */
@@ -43,6 +54,7 @@ export function renamedWeights(weights: Weights, names: ReadonlyMap<string, stri
     dtypeOf: (key) => weights.dtypeOf(stored(key)),
     load: (key, options) => weights.load(stored(key), options),
     mapped: (key) => weights.mapped(stored(key)),
+    stored8: (key, options) => weights.stored8?.(stored(key), options),
     prefetch: (key) => weights.prefetch(stored(key)),
     metadata: weights.metadata,
     describe: () => weights.describe(),

@@ -1,9 +1,10 @@
 /** Loads a WAN transformer from a folder in diffusers layout. */
 import { join } from "node:path";
-import { type BlockSource, BlockWeights, buildModel, type Built, parameterShapes, type Params } from "../../nn/mod.ts";
-import { type DType, Tensor } from "../../torch/mod.ts";
+import { BlockWeights, buildModel, type Built, parameterShapes, type Params } from "../../nn/mod.ts";
+import type { DType } from "../../torch/mod.ts";
 import { openWeights, type Weights } from "../../weights/mod.ts";
 import { readJson, type TransformerPlaceOptions, weightsSource } from "../component.ts";
+import { AwayParams, ParamReader } from "./param_reader.ts";
 import { parseTransformerConfig, type TransformerConfig } from "./config.ts";
 import { WanTransformer } from "./transformer.ts";
 
@@ -48,51 +49,26 @@ export function loadTransformer(folder: string, options: TransformerPlace): Buil
  */
 export function buildTransformer(file: TransformerFile, options: TransformerPlace): Built<WanTransformer> {
   const { weights, config, name } = file;
-  const { device, mapped, dtype, blocks: place } = options;
+  const { device = "cpu", mapped, dtype, blocks: place, quantization } = options;
   using owned = new DisposableStack();
   owned.use(weights);
   const dtypeOf = (key: string): DType => keepsFloat32(key) ? "float32" : dtype;
-  const source = weightsSource(weights, { name, dtypeOf, device, mapped });
-  const what = { build: (p: Params): WanTransformer => new WanTransformer(p, config), what: "the transformer" };
-  if (place === undefined) return buildModel(source, what);
-
-  const blocks = Array.from({ length: config.numLayers }, () => new Map<string, Tensor>());
-  const load = (key: string): Tensor => {
-    const block = blocks[blockOf(key) ?? -1];
-    if (block === undefined) return source.load(key);
-    const param = Tensor.away({ shape: weights.shapeOf(key), dtype: dtypeOf(key), device: device ?? "cpu" });
-    block.set(key, param);
-    return param;
-  };
-  const { model, params } = buildModel({ ...source, load }, what);
+  const plain = weightsSource(weights, { name, dtypeOf, device, mapped });
+  const reader = new ParamReader(weights, { name, dtypeOf, quantization });
+  const build = { build: (p: Params): WanTransformer => new WanTransformer(p, config), what: "the transformer" };
+  if (place === undefined) {
+    return buildModel({ ...plain, loadQuantized: (key) => reader.quantized(key, { device }) }, build);
+  }
+  const away = new AwayParams(weights, { reader, device, numBlocks: config.numLayers });
+  const { model, params } = buildModel({
+    ...plain,
+    load: (key) => away.param(key) ?? plain.load(key),
+    loadQuantized: (key) => away.quantized(key),
+  }, build);
   for (const param of params.values()) owned.use(param);
   owned.use(model);
-  const comeAndGo = new BlockWeights({
-    blocks,
-    device: device ?? "cpu",
-    source: blockSource(weights, { name, dtypeOf }),
-  });
-  model.blockWeights = comeAndGo;
-  blocks.forEach((_, i) => comeAndGo.move(i, place));
+  const blockWeights = model.blockWeights = new BlockWeights({ blocks: away.blocks, device, source: reader });
+  away.blocks.forEach((_, i) => blockWeights.move(i, place));
   owned.move(); // nothing failed: all of it is the caller's
   return { model, params };
-}
-
-/** The block that a parameter belongs to, by its name. */
-function blockOf(key: string): number | undefined {
-  const index = /^blocks\.(\d+)\./.exec(key)?.[1];
-  return index === undefined ? undefined : Number(index);
-}
-
-function blockSource(weights: Weights, options: { name: string; dtypeOf: (key: string) => DType }): BlockSource {
-  const onHost = weightsSource(weights, { ...options, mapped: true });
-  return {
-    load: (key, device) => weights.load(key, { dtype: options.dtypeOf(key), device }),
-    mapped: (key) => onHost.load(key),
-    prefetch: (keys) => {
-      for (const key of keys) weights.prefetch(key);
-    },
-    release: () => weights[Symbol.dispose](), // lets go of the mapping alone
-    [Symbol.dispose]: () => weights[Symbol.dispose](),
-  };
 }

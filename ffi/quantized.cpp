@@ -1,0 +1,106 @@
+// Linear layers whose weight is kept in fewer bits. The weight is decoded for each product, forward and backward, and is never
+// part of a graph: what a graph holds are the codes.
+#include <ATen/Functions.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <map>
+
+#include "internal.h"
+
+using namespace wt;
+
+namespace {
+
+// How a weight [out, in] is kept. Rows: w = codes * scale of the row, codes being 8-bit integers or floats [out, in].
+// Nf4: w = value of the code * scale of its 64 numbers, two codes a byte [out * in / 2], the first in the upper half.
+enum Kind : int64_t { kRows = 0, kNf4 = 1 };
+
+// The quantiles of a normal distribution that a code stands for. Source: arXiv:2305.14314, appendix E
+constexpr float kNf4Values[16] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f,
+    -0.28444138169288635f, -0.18477343022823334f, -0.09105003625154495f, 0.0f, 0.07958029955625534f, 0.16093020141124725f,
+    0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f};
+constexpr int64_t kNf4Block = 64;
+
+// The two values that a byte stands for, [256, 2].
+const at::Tensor& nf4_pairs(at::Device device, at::ScalarType dtype) {
+  static auto& tables = *new std::map<std::pair<std::string, at::ScalarType>, at::Tensor>();
+  at::Tensor& table = tables[{device.str(), dtype}];
+  if (!table.defined()) {
+    at::Tensor values = at::empty({256, 2}, at::kFloat);
+    float* out = values.mutable_data_ptr<float>();
+    for (int byte = 0; byte < 256; ++byte) {
+      out[2 * byte] = kNf4Values[byte >> 4];
+      out[2 * byte + 1] = kNf4Values[byte & 15];
+    }
+    table = values.to(at::TensorOptions().device(device).dtype(dtype));
+  }
+  return table;
+}
+
+struct Shape {
+  int64_t out, in;
+};
+
+at::Tensor decode_nf4(const at::Tensor& codes, const at::Tensor& scales, Shape shape, at::ScalarType dtype) {
+  at::Tensor values = at::index_select(nf4_pairs(codes.device(), dtype), 0, codes.to(at::kInt));
+  at::Tensor blocks = values.view({-1, kNf4Block});
+  blocks.mul_(scales.to(dtype).view({-1, 1}));
+  return blocks.view({shape.out, shape.in});
+}
+
+at::Tensor decode(const at::Tensor& codes, const at::Tensor& scales, Kind kind, Shape shape, at::ScalarType dtype) {
+  if (kind == kNf4) return decode_nf4(codes, scales, shape, dtype);
+  return codes.to(dtype).mul_(scales.view({-1, 1}));
+}
+
+// y = x * w^T for a frozen weight. Scales of rows are applied to the product, which is smaller than the weight.
+struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& codes,
+      const at::Tensor& scales, int64_t kind, int64_t out) {
+    context->save_for_backward({codes, scales});
+    context->saved_data["kind"] = kind;
+    context->saved_data["in"] = x.size(-1);
+    context->saved_data["out"] = out;
+    if (kind == kNf4) return at::linear(x, decode_nf4(codes, scales, {out, x.size(-1)}, x.scalar_type()));
+    return at::linear(x, codes.to(x.scalar_type())).mul_(scales.view({-1}));
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list grads) {
+    const auto saved = context->get_saved_variables();
+    const at::Tensor &codes = saved[0], &scales = saved[1], &grad = grads[0];
+    const at::ScalarType dtype = grad.scalar_type();
+    const Shape shape{context->saved_data["out"].toInt(), context->saved_data["in"].toInt()};
+    const at::Tensor dx = context->saved_data["kind"].toInt() == kNf4
+        ? at::matmul(grad, decode_nf4(codes, scales, shape, dtype))
+        : at::matmul(grad.mul(scales.view({-1})).to(dtype), codes.to(dtype));
+    return {dx, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+  }
+};
+
+Kind kind_of(int32_t kind) {
+  if (kind != kRows && kind != kNf4) throw Failure(WT_BAD_ARGUMENT, "no such kind of quantised weight");
+  return static_cast<Kind>(kind);
+}
+
+void check_size(const at::Tensor& codes, Kind kind, Shape shape) {
+  if (codes.numel() != (kind == kNf4 ? shape.out * shape.in / 2 : shape.out * shape.in)) {
+    throw Failure(WT_BAD_ARGUMENT, "the codes are not those of a weight of this size");
+  }
+}
+
+}  // namespace
+
+int32_t wt_quantized_linear(int32_t x, int32_t codes, int32_t scales, int32_t kind, int32_t out) {
+  return guarded([&] {
+    const at::Tensor& input = tensors.at(x);
+    check_size(tensors.at(codes), kind_of(kind), {out, input.size(-1)});
+    return put_tensor(QuantizedLinear::apply(input, tensors.at(codes), tensors.at(scales), int64_t{kind_of(kind)}, int64_t{out}));
+  });
+}
+
+int32_t wt_dequantize(int32_t codes, int32_t scales, int32_t kind, int32_t out, int32_t in, int32_t dtype) {
+  return guarded([&] {
+    check_size(tensors.at(codes), kind_of(kind), {out, in});
+    return put_tensor(decode(tensors.at(codes), tensors.at(scales), kind_of(kind), {out, in}, static_cast<at::ScalarType>(dtype)));
+  });
+}
