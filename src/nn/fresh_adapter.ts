@@ -23,7 +23,7 @@ export interface FreshOptions {
 export function freshAdapter(layer: Linear, options: FreshOptions): AdapterData {
   return tidy(() => {
     if (options.kind === "lokr") return freshLokr(layer, options);
-    const { device } = layer.weight;
+    const { device } = layer;
     const { rank, alpha, generator } = options;
     const down = uniform([rank, layer.inFeatures], generator).to({ device });
     const up = zeros([layer.outFeatures, rank], { device });
@@ -35,7 +35,7 @@ export function freshAdapter(layer: Linear, options: FreshOptions): AdapterData 
 
 /** W [a·b, c·d] is changed by w1 [a, c] ⊗ w2 [b, d]; w2 is whole or a product, and zero. */
 function freshLokr(layer: Linear, { rank, alpha, factor = "balanced", generator }: FreshOptions): AdapterData {
-  const { device } = layer.weight;
+  const { device } = layer;
   const [a, b] = divided(layer.outFeatures, factor), [c, d] = divided(layer.inFeatures, factor);
   const w1 = uniform([a, c], generator).to({ device });
   if (rank >= Math.max(b, d) / 2) return { kind: "lokr", tensors: { w1, w2: zeros([b, d], { device }) } };
