@@ -1,6 +1,5 @@
 /** Weights in fewer bits than they are computed with: frozen bases that take a half or a quarter of their memory. */
 import {
-  bucketize,
   dequantize,
   type Device,
   type DType,
@@ -132,7 +131,7 @@ function nf4(weight: Tensor): { codes: Tensor; scales: Tensor } {
   const blocks = weight.reshape([-1, NF4_BLOCK]);
   const scales = scalesOf(blocks, 1);
   const bounds = tensor(NF4_BOUNDS, { device: weight.device });
-  const pairs = bucketize(blocks.div(scales), bounds).to({ dtype: "uint8" }).reshape([-1, 2]);
+  const pairs = blocks.div(scales).bucketize(bounds).to({ dtype: "uint8" }).reshape([-1, 2]);
   return { codes: pairs.select(1, 0).mul(16).add(pairs.select(1, 1)), scales };
 }
 

@@ -141,8 +141,3 @@ export function dequantize(
   const code = dtypeCode(dtype);
   return wrap(check(symbols.wt_dequantize(codes.handle, scales.handle, KINDS[kind], out, width, code)) as Handle);
 }
-
-/** How many of the ascending `boundaries` each element lies above, int32. */
-export function bucketize(x: Tensor, boundaries: Tensor): Tensor {
-  return wrap(ops.bucketize_Tensor(x.handle, boundaries.handle, true));
-}

@@ -169,7 +169,6 @@ export const SCHEMAS: readonly string[] = [
   "aten::_foreach_lerp_.Scalar(Tensor(a!)[] self, Tensor[] tensors1, Scalar weight) -> ()",
   "aten::_foreach_copy_(Tensor(a!)[] self, Tensor[] src, bool non_blocking=False) -> ()",
   "aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]",
-  "aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor",
 ];
 
 /** `aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
@@ -1495,13 +1494,4 @@ export function _foreach_norm_Scalar(self: readonly Handle[], ord?: number, dtyp
   at = putScalar(at, ord);
   putInt(at, dtype);
   return callMany(164, 3);
-}
-
-/** `aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor` */
-export function bucketize_Tensor(self: Handle, boundaries: Handle, outInt32?: boolean, right?: boolean): Handle {
-  let at = putTensor(0, self);
-  at = putTensor(at, boundaries);
-  at = putBool(at, outInt32);
-  putBool(at, right);
-  return callOne(163, 4);
 }
