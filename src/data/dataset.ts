@@ -15,6 +15,8 @@ export interface DatasetItem {
   readonly captions: readonly string[];
   readonly frames: number;
   readonly fps: number;
+  /** How much faster than in reality things move. */
+  readonly speed: number;
   readonly width: number;
   readonly height: number;
   readonly repeats: number;

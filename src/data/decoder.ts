@@ -1,6 +1,7 @@
 /** Decoding one window ahead of the one that is being encoded. */
 
-import { type Frames, readFrames } from "../media/mod.ts";
+import type { Frames } from "../media/mod.ts";
+import { readWindow } from "./read_window.ts";
 import type { PlannedWindow } from "./plan.ts";
 
 /** What decides which window is decoded ahead, and until when. */
@@ -51,8 +52,6 @@ export class Decoder implements AsyncDisposable {
   }
 
   #decode({ planned: { info }, window }: PlannedWindow): Promise<Frames> {
-    const { crop, fps, speed, start, frames: numFrames } = window;
-    const { width, height } = crop;
-    return readFrames(info, { width, height, crop, fps: fps / speed, start, numFrames, signal: this.#signal });
+    return readWindow(info, window, { signal: this.#signal });
   }
 }

@@ -3,8 +3,10 @@
 import { DataError } from "../base/mod.ts";
 import type { Frames } from "../media/mod.ts";
 import { fromBytes, type Tensor, tidy } from "../torch/mod.ts";
+import type { ColorChange } from "./augment.ts";
 import type { CacheKey, CacheKind, TensorCache } from "./cache.ts";
 import type { CacheLimit } from "./cache_limit.ts";
+import { changeColors } from "./color.ts";
 
 /** The model's encoders, as functions, and what tells them apart. */
 export interface Encoders {
@@ -25,15 +27,16 @@ const STILL = 1;
 
 /**
  * Frames as the encoder wants them.
+ * @param color what is changed in their colours
  * @returns [1, 3, F, H, W] float32; 0 becomes -1 and 255 becomes 1
  */
-export function framesToTensor({ pixels, numFrames, height, width }: Frames): Tensor {
+export function framesToTensor({ pixels, numFrames, height, width }: Frames, color?: ColorChange): Tensor {
   return tidy(() => {
     const bytes = fromBytes(pixels, { shape: [numFrames, height, width, 3], dtype: "uint8" });
     const planes = bytes.permute([3, 0, 1, 2]).unsqueeze(0).contiguous().float(); // [1, 3, F, H, W]
     planes.mul_(2 / 255);
     planes.add_(-1);
-    return planes;
+    return color === undefined ? planes : changeColors(planes, color);
   });
 }
 

@@ -101,6 +101,6 @@ async function encodeWindow(
     });
   }
   notes.add(file.path, contentNotes(decoded));
-  using frames = framesToTensor(decoded);
+  using frames = framesToTensor(decoded, next.window.augmentation?.color);
   return await encoders.encodeVideo(frames);
 }

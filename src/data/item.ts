@@ -1,16 +1,29 @@
 /** What becomes of one file: used, with the frames, crop and bucket that will be used; or rejected, with the cure. */
 
-import { countFrames, frameTimes, type MediaInfo, type Size } from "../media/mod.ts";
+import { canonicalJson } from "../base/mod.ts";
+import type { DataConfig } from "../config/mod.ts";
+import { type Crop, frameTimes, keyTimes, type MediaInfo, type SceneFacts, type Size } from "../media/mod.ts";
+import { augments, augmentWindow } from "./augment.ts";
 import { type BucketOptions, fitToBucket } from "./bucket.ts";
 import type { Refusal } from "./codes.ts";
-import { MIN_CLIP_FRAMES, type PlannedItem, timingNotes, usableFrames, type Window } from "./window.ts";
+import { chooseWindows, type WindowSettings } from "./strategies.ts";
+import { MIN_CLIP_FRAMES, type PlannedItem, timingNotes, type WindowTimes } from "./window.ts";
 
 /** Everything that decides over a file, apart from the file. */
-export interface PlanSettings extends BucketOptions {
+export interface PlanSettings extends BucketOptions, WindowSettings {
   readonly buckets: readonly Size[];
-  /** Lengths in frames that a window of a clip may have, ascending; a still has one frame. */
-  readonly frameCounts: readonly number[];
-  readonly fps: number;
+  readonly augment: DataConfig["augment"];
+}
+
+/** What decides over a file besides its facts and the settings. */
+export interface PlanInputs {
+  /** What the file's ending says. */
+  readonly kind: "clip" | "still";
+  readonly settings: PlanSettings;
+  /** SHA-256 of the file, from which follows what is drawn. */
+  readonly content: string;
+  /** Needed for the strategy `scene`. */
+  readonly scenes?: SceneFacts;
 }
 
 /** The decision over one file. */
@@ -23,28 +36,51 @@ export type Plan =
   }
   | { readonly status: "rejected" } & Refusal;
 
+const ONE_SHOT: SceneFacts = { cuts: [], black: [] };
+
 /** A header may promise this much more than there is: share and seconds. */
 const CUT_OFF = { share: 0.95, seconds: 0.1 };
 
-/**
- * Decides over a file.
- * @param kind what the file's ending says
- */
-export function planItem(
-  info: MediaInfo,
-  { kind, settings }: { kind: "clip" | "still"; settings: PlanSettings },
-): Plan {
+/** Decides over a file. */
+export function planItem(info: MediaInfo, { kind, settings, content, scenes = ONE_SHOT }: PlanInputs): Plan {
   const unfit = wrongKind(info, kind) ?? unreadable(info);
   if (unfit !== undefined) return { status: "rejected", ...unfit };
-  const { fps, frameCounts } = settings;
-  const frames = info.isImage ? 1 : usableFrames(countFrames(info.duration, { fps }), frameCounts);
-  if (frames === 0) return { status: "rejected", ...tooShort(info, settings) };
+  const seed = BigInt(`0x${content.slice(0, 15)}`);
+  const chosen = info.isImage ? stillTimes(settings) : clipWindows(info, { settings, scenes, seed });
+  if (chosen.length === 0) return { status: "rejected", ...tooShort(info, settings) };
   const fit = fitToBucket(info, settings);
   if ("reason" in fit) return { status: "rejected", ...fit };
-  const { crop } = fit;
-  const window = { start: 0, frames, fps, speed: 1, crop };
-  const bucket = `${crop.width}x${crop.height}x${frames}`;
-  return { status: "used", items: [{ bucket, variants: [window] }], notes: notesOn(info, window) };
+  const items = chosen.map((variants, item) => planVariants(variants, { crop: fit.crop, settings, seed, item }));
+  return { status: "used", items, notes: notesOn(info, chosen.flat()) };
+}
+
+/** The one frame of a still, as often as it has variants. */
+function stillTimes({ fps }: PlanSettings): WindowTimes[][] {
+  return [[{ start: 0, frames: 1, fps, speed: 1 }]];
+}
+
+function clipWindows(
+  { duration, timeline }: MediaInfo,
+  { settings, scenes, seed }: { settings: PlanSettings; scenes: SceneFacts; seed: bigint },
+): WindowTimes[][] {
+  const lastFrame = timeline === undefined ? duration : frameTimes(timeline).at(-1) ?? 0;
+  const keys = timeline === undefined ? [0] : keyTimes(timeline);
+  return chooseWindows({ duration, lastFrame, keys, scenes, seed }, settings);
+}
+
+/** An item's variants: as many as the strategy gave, or as there are augmentations of its one window. */
+function planVariants(
+  times: readonly WindowTimes[],
+  { crop, settings, seed, item }: { crop: Crop; settings: PlanSettings; seed: bigint; item: number },
+): PlannedItem {
+  const { augment } = settings;
+  const numVariants = Math.max(times.length, augments(augment) ? settings.variants : 1);
+  const windows = Array.from({ length: numVariants }, (_, variant) => {
+    const window = { ...(times[variant % times.length] ?? { start: 0, frames: 1, fps: settings.fps, speed: 1 }), crop };
+    return augmentWindow(window, { augment, place: { seed, item, variant, numVariants } });
+  });
+  const distinct = [...new Map(windows.map((window) => [canonicalJson(window), window])).values()];
+  return { bucket: `${crop.width}x${crop.height}x${times[0]?.frames ?? 1}`, variants: distinct };
 }
 
 function wrongKind(info: MediaInfo, kind: "clip" | "still"): Refusal | undefined {
@@ -98,13 +134,14 @@ function tooShort(info: MediaInfo, settings: PlanSettings): Refusal {
   };
 }
 
-function notesOn(info: MediaInfo, window: Window): string[] {
+function notesOn(info: MediaInfo, windows: readonly WindowTimes[]): string[] {
+  const times = info.timeline === undefined ? [] : frameTimes(info.timeline);
   return [
     ...(info.interlaced ? ["it is interlaced; its fields are merged"] : []),
     ...(info.hasAlpha && info.isImage ? ["its transparent parts become black"] : []),
     ...(info.numVideoStreams > 1
       ? [`it has ${info.numVideoStreams} video streams; number ${info.streamIndex} is used`]
       : []),
-    ...timingNotes(info.timeline === undefined ? [] : frameTimes(info.timeline), window),
+    ...new Set(windows.flatMap((window) => timingNotes(times, window))),
   ];
 }

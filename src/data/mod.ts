@@ -30,4 +30,5 @@ export { prepareDataset, type PrepareOptions } from "./prepare.ts";
 export { type RejectCode, type RejectedFile } from "./codes.ts";
 export { type FoundFile, type ScanResult, scanSources } from "./scan.ts";
 export { type Source, sourcesOf } from "./source.ts";
-export { MIN_CLIP_FRAMES, type PlannedItem, type Window, windowSeconds } from "./window.ts";
+export { type Augmentation, type ColorChange } from "./augment.ts";
+export { coveredSeconds, MIN_CLIP_FRAMES, type PlannedItem, type Window, windowSeconds } from "./window.ts";

@@ -12,7 +12,7 @@ import type { RejectedFile } from "./codes.ts";
 import { type CacheKey, dataCacheDir } from "./cache.ts";
 import { FileFacts, type FileState, fileState } from "./file_facts.ts";
 import { type Plan, planItem, type PlanSettings } from "./item.ts";
-import { contentHash, probedInfo } from "./probed.ts";
+import { contentHash, knownScenes, probedInfo } from "./probed.ts";
 import { type FoundFile, scanSources } from "./scan.ts";
 import { sourcesOf } from "./source.ts";
 import { Stage } from "./stage.ts";
@@ -66,6 +66,8 @@ export interface PlanOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Variants of an item in which something is drawn. Chosen: the fourth version of a clip is still worth its encoding. */
+const AUTO_VARIANTS = 4;
 /** Files that are probed at the same time. */
 const AT_ONCE = 2;
 
@@ -110,7 +112,9 @@ export function planSettings(config: DataConfig, geometry: DataGeometry): PlanSe
   const shape = { resolution, maxAspect, divisor: geometry.spatialDivisor };
   const fps = config.fps === "auto" ? geometry.fps : config.fps;
   const frameCounts = listFrameCounts({ wanted: numFrames, stride: geometry.temporalStride });
-  return { ...shape, buckets: listBuckets(shape), frameCounts, fps };
+  const { frames, augment } = config;
+  const variants = frames.variants === "auto" ? AUTO_VARIANTS : frames.variants;
+  return { ...shape, buckets: listBuckets(shape), frameCounts, fps, frames, augment, variants };
 }
 
 async function planFile(
@@ -125,12 +129,14 @@ async function planFile(
   try {
     const state = fileState(file.path);
     const info = await probedInfo(state, known);
-    const plan = planItem(info, { kind: file.kind, settings });
+    const content = await contentHash(state, known.facts);
+    const scenes = settings.frames.strategy === "scene" ? await knownScenes(info, { state, ...known }) : undefined;
+    const plan = planItem(info, { kind: file.kind, settings, content, ...(scenes === undefined ? {} : { scenes }) });
     if (plan.status === "rejected") {
       const { code, reason, cure } = plan;
       return { path: file.path, code, reason, cure };
     }
-    return { file, info, plan, content: await contentHash(state, known.facts), state };
+    return { file, info, plan, content, state };
   } catch (error) {
     return rejectionOf(file.path, error);
   }

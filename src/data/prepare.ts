@@ -74,7 +74,7 @@ export async function prepareDataset(config: DataConfig, options: PrepareOptions
   const used = withoutFailed(files, { failed, rejections });
   for (const { planned } of used) notes.add(planned.file.path, [...planned.file.notes, ...planned.plan.notes]);
   if (used.length <= MOST_TOLD) { for (const { planned } of used) tellUsed(planned, emit); }
-  notes.add("", sameContent(plan.used));
+  notes.add("", [...sameContent(plan.used), ...changedSpeeds(used)]);
   notes.tell(emit);
   const rejected = [...plan.rejected, ...rejections.list];
   if (used.length === 0) throw nothingUsable(config, rejected);
@@ -141,18 +141,31 @@ function itemsOf({ planned, windows }: FileWindows): DatasetItem[] {
     const latentsKeys = keys.splice(0, variants.length);
     const [first] = variants;
     if (first === undefined) return [];
-    const { frames, fps, crop: { width, height } } = first;
-    return [{ path, captions, frames, fps, width, height, repeats, weight, bucket, latentsKeys }];
+    const { frames, fps, speed, crop: { width, height } } = first;
+    return [{ path, captions, frames, fps, speed, width, height, repeats, weight, bucket, latentsKeys }];
   });
 }
 
 function tellUsed({ file, plan }: PlannedFile, emit: Emit | undefined): void {
   const first = plan.items[0]?.variants[0];
   if (first === undefined) return;
-  const { frames, fps, crop: { left: x, top: y, width, height, scaledWidth, scaledHeight } } = first;
+  const { frames, fps, speed, crop: { left: x, top: y, width, height, scaledWidth, scaledHeight } } = first;
   const cut = width !== scaledWidth || height !== scaledHeight ? { crop: { x, y, width, height } } : {};
   const windows = plan.items.length;
-  emit?.({ type: "file", path: file.path, status: "used", windows, frames, fps, width, height, ...cut });
+  const changed = speed === 1 ? {} : { speed };
+  emit?.({ type: "file", path: file.path, status: "used", windows, frames, fps, ...changed, width, height, ...cut });
+}
+
+/** By how much `uniform` changes the speed of motion. */
+function changedSpeeds(used: readonly FileWindows[]): string[] {
+  const speeds = used.flatMap(({ windows }) => windows.map(({ window }) => window.speed));
+  const [least, most] = speeds.reduce(([low, high], speed) => [Math.min(low, speed), Math.max(high, speed)], [1, 1]);
+  if (least > 0.99 && most < 1.01) return [];
+  return [
+    `motion is shown at ${least.toFixed(2)} to ${
+      most.toFixed(2)
+    } times its real speed (data.frames.strategy is uniform)`,
+  ];
 }
 
 function sameContent(used: readonly PlannedFile[]): string[] {

@@ -1,11 +1,13 @@
 /** What a file is and holds, from what is known of it where it did not change since. */
 
 import { sha256File } from "../base/mod.ts";
-import { type MediaInfo, probe } from "../media/mod.ts";
+import { findCuts, type MediaInfo, probe, type SceneFacts } from "../media/mod.ts";
 import type { FileFacts, FileState } from "./file_facts.ts";
 
 /** Changes whenever `probe` says something else about the same file. */
 const PROBE_RULE = 2;
+/** Changes whenever `findCuts` finds other cuts in the same file. */
+const CUTS_RULE = 1;
 
 /** What {@linkcode probe} says of a file. @throws as `probe`; a failure is not kept */
 export async function probedInfo(
@@ -23,4 +25,13 @@ export async function probedInfo(
 /** SHA-256 of a file's bytes. @throws errors of the system */
 export async function contentHash(state: FileState, facts: FileFacts): Promise<string> {
   return await facts.remember(state, "sha256", () => sha256File(state.path));
+}
+
+/** Cuts and black stretches, see {@linkcode findCuts}. @throws as `findCuts` */
+export async function knownScenes(
+  info: MediaInfo,
+  { state, facts, signal }: { state: FileState; facts: FileFacts; signal: AbortSignal | undefined },
+): Promise<SceneFacts> {
+  if (info.isImage) return { cuts: [], black: [] };
+  return await facts.remember(state, `cuts/${CUTS_RULE}`, () => findCuts(info, { signal }));
 }

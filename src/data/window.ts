@@ -4,6 +4,7 @@
  */
 
 import { chooseFrames, type Crop } from "../media/mod.ts";
+import type { Augmentation } from "./augment.ts";
 
 /** One stretch of a file as an encoder sees it. Together with the file's content it decides over every pixel. */
 export interface Window {
@@ -16,7 +17,12 @@ export interface Window {
   /** How much faster than in reality things move: output frame k shows the time `start + k / fps * speed`. */
   readonly speed: number;
   readonly crop: Crop;
+  /** Absent where nothing is changed. */
+  readonly augmentation?: Augmentation;
 }
+
+/** Which frames of a file a window shows. */
+export type WindowTimes = Pick<Window, "start" | "frames" | "fps" | "speed">;
 
 /** What the dataset counts as one item. */
 export interface PlannedItem {
@@ -30,7 +36,7 @@ export interface PlannedItem {
 export const MIN_CLIP_FRAMES = 5;
 
 /** Seconds of the file that a window stands for. */
-export function windowSeconds({ frames, fps, speed }: Pick<Window, "frames" | "fps" | "speed">): number {
+export function windowSeconds({ frames, fps, speed }: WindowTimes): number {
   return frames / fps * speed;
 }
 
@@ -49,8 +55,22 @@ export function usableFrames(available: number, frameCounts: readonly number[]):
   return frameCounts.findLast((frames) => frames <= available) ?? 0;
 }
 
+/** Seconds of a file of `duration` that some windows show, those shown several times counted once. */
+export function coveredSeconds(windows: readonly WindowTimes[], duration: number): number {
+  const spans = windows.map((window) => {
+    return { start: window.start, end: Math.min(duration, window.start + windowSeconds(window)) };
+  });
+  let covered = 0;
+  let until = -Infinity;
+  for (const { start, end } of spans.sort((a, b) => a.start - b.start)) {
+    covered += Math.max(0, end - Math.max(start, until));
+    until = Math.max(until, end);
+  }
+  return covered;
+}
+
 /** What is odd about the timing of a window: held frames, gaps. */
-export function timingNotes(times: readonly number[], { start, frames, fps, speed }: Omit<Window, "crop">): string[] {
+export function timingNotes(times: readonly number[], { start, frames, fps, speed }: WindowTimes): string[] {
   if (frames < 2) return [];
   const chosen = chooseFrames(times, { fps: fps / speed, numFrames: frames, start });
   let longest = 1;

@@ -48,6 +48,8 @@ const fileUsed = z.strictObject({
   /** Frames of a window, after resampling to `fps`. */
   frames: z.int().min(1),
   fps: z.number().positive(),
+  /** How much faster than in reality things move; absent for the real speed. */
+  speed: z.number().positive().optional(),
   /** Size after scaling and cropping, in pixels. */
   width: z.int().min(1),
   height: z.int().min(1),

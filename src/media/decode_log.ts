@@ -1,5 +1,6 @@
 /** Reads ffmpeg's log while it decodes: the time of each frame, its size, and signs of damage. */
 
+import { messageOf } from "../base/mod.ts";
 import type { MediaInfo } from "./info.ts";
 import { FileProblem, type MediaCode } from "./problem.ts";
 import { type Child, cleanLine, lastUsefulLine } from "./process.ts";
@@ -21,6 +22,16 @@ export function decodeProblem(
     code: info.isImage ? "corrupt_image" : "corrupt_frames",
     ...what,
   });
+}
+
+/** What goes wrong with a child that decodes a file is a problem of the file. */
+export async function asDecodeProblem<T>(info: MediaInfo, decode: () => Promise<T>): Promise<T> {
+  try {
+    return await decode();
+  } catch (error) {
+    if (error instanceof FileProblem || !(error instanceof Error) || error.name !== "DataError") throw error;
+    throw decodeProblem(info, { fact: messageOf(error), cause: error });
+  }
 }
 
 /** Lines go in as they come; times come out by the number of the frame. */

@@ -7,16 +7,13 @@
  * - Transparent pixels are blended over black. Interlaced clips are deinterlaced, one frame for each two fields.
  */
 
-import { messageOf } from "../base/mod.ts";
 import { coverCrop, type Crop, type Size } from "./crop.ts";
-import { DecodeLog, decodeProblem } from "./decode_log.ts";
-import { INPUT_GUARD, readerArgs } from "./ffprobe.ts";
+import { decodeArgs, readFixedFrames } from "./decode.ts";
+import { asDecodeProblem, DecodeLog, decodeProblem } from "./decode_log.ts";
 import type { MediaInfo } from "./info.ts";
 import { probe } from "./probe.ts";
 import { FramePicker } from "./picker.ts";
-import { FileProblem } from "./problem.ts";
-import { Child, fileUrl, findPrograms } from "./process.ts";
-import { readStill } from "./still.ts";
+import { Child } from "./process.ts";
 
 /** Which frames are wanted and in which size. */
 export interface ReadOptions extends Size {
@@ -27,6 +24,8 @@ export interface ReadOptions extends Size {
   readonly start?: number;
   /** Default: {@linkcode coverCrop} of the shown size. */
   readonly crop?: Crop | undefined;
+  /** Mirror left to right. Default false. */
+  readonly flip?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -62,15 +61,27 @@ export async function readFrames(source: string | MediaInfo, options: ReadOption
   const info = typeof source === "string" ? await probe(source, { timestamps: false }) : source;
   const picker = new FramePicker(options);
   const log = new DecodeLog(info);
-  const { stdin, args } = await decoderArgs(info, options);
-  try {
+  const { stdin, args } = await decodeArgs(info, {
+    // slice threads decode in order, so that damage after the last wanted frame is never seen
+    input: info.isImage ? [] : ["-thread_type", "slice"],
+    filters: filtersOf(info, options),
+    pixelFormat: "rgb24",
+  });
+  await asDecodeProblem(info, async () => {
     await using child = await Child.start("ffmpeg", args, {
       stdin,
       idleSeconds: IDLE_SECONDS,
       signal: options.signal,
       onLine: (line) => log.line(line),
     });
-    await pump(child, { log, picker });
+    await readFixedFrames(child, {
+      next: () => picker.spareFrame(),
+      take: async (frame) => {
+        const time = await log.timeOf(picker.numSource, child);
+        if (time !== undefined) picker.add(frame, time);
+        return time !== undefined && !picker.done;
+      },
+    });
     options.signal?.throwIfAborted();
     if (picker.done && !info.isImage) {
       log.throwIfDamaged(picker.lastSource);
@@ -81,37 +92,13 @@ export async function readFrames(source: string | MediaInfo, options: ReadOption
       log.throwIfDamaged(picker.lastSource);
       if (!picker.done || code !== 0) throw decodeProblem(info, tooFew(picker, options, info));
     }
-  } catch (error) {
-    if (error instanceof FileProblem || !(error instanceof Error) || error.name !== "DataError") throw error;
-    throw decodeProblem(info, { fact: messageOf(error), cause: error });
-  }
+  });
   return { ...picker.result(), width: options.width, height: options.height };
 }
 
-/** Moves frames from the child to the picker until either has enough. */
-async function pump(child: Child, { log, picker }: { log: DecodeLog; picker: FramePicker }): Promise<void> {
-  let frame = picker.spareFrame();
-  let filled = 0;
-  for (let piece = await child.read(); piece !== undefined; piece = await child.read()) {
-    for (let at = 0; at < piece.length;) {
-      const take = Math.min(piece.length - at, frame.length - filled);
-      frame.set(piece.subarray(at, at + take), filled);
-      filled += take;
-      at += take;
-      if (filled < frame.length) continue;
-      const time = await log.timeOf(picker.numSource, child);
-      if (time === undefined) return;
-      picker.add(frame, time);
-      if (picker.done) return;
-      frame = picker.spareFrame();
-      filled = 0;
-    }
-  }
-}
-
-async function decoderArgs(info: MediaInfo, options: ReadOptions): Promise<{ args: string[]; stdin?: Uint8Array }> {
+function filtersOf(info: MediaInfo, options: ReadOptions): string[] {
   const crop = options.crop ?? coverCrop(info, options);
-  const filters = [
+  return [
     ...(info.interlaced ? ["bwdif=mode=send_frame:deint=all"] : []),
     ...TURN[info.orientation],
     "showinfo=checksum=0",
@@ -119,21 +106,8 @@ async function decoderArgs(info: MediaInfo, options: ReadOptions): Promise<{ arg
     `scale=${crop.scaledWidth}:${crop.scaledHeight}:flags=${SCALER}`,
     "format=rgb24",
     `crop=${crop.width}:${crop.height}:${crop.left}:${crop.top}`,
+    ...(options.flip === true ? ["hflip"] : []),
   ];
-  const { release } = await findPrograms();
-  const passAll = release[0] > 5 || release[1] >= 1 ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"];
-  const output = [
-    ...["-map", `0:${info.streamIndex}`, "-an", "-sn", "-dn", "-vf", filters.join(","), ...passAll],
-    ...(info.isImage ? ["-frames:v", "1"] : []),
-    ...["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"],
-  ];
-  const common = ["-nostdin", "-nostats", ...readerArgs("info"), ...INPUT_GUARD, "-noautorotate"];
-  if (info.isImage) {
-    const { bytes } = readStill(info.path);
-    return { args: [...common, "-f", info.container, "-i", "pipe:0", ...output], stdin: bytes };
-  }
-  // slice threads decode in order, so that damage after the last wanted frame is never seen
-  return { args: [...common, "-thread_type", "slice", "-i", fileUrl(info.path), ...output] };
 }
 
 function tooFew(picker: FramePicker, options: ReadOptions, info: MediaInfo): { fact: string; cure: string } {

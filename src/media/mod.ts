@@ -2,6 +2,7 @@
 
 export { readComment } from "./comment.ts";
 export { type VideoCodec, videoCodec, type VideoForm, videoForm } from "./containers.ts";
+export { findCuts, type SceneFacts } from "./cuts.ts";
 export { coverCrop, type Crop, type Size } from "./crop.ts";
 export { type Frames, readFrames, type ReadOptions } from "./frames.ts";
 export { type Orientation } from "./picture.ts";
@@ -15,6 +16,6 @@ export { type FrameSize } from "./quality/luma.ts";
 export { psnr } from "./quality/psnr.ts";
 export { figuresPath, writeFigures } from "./quality/write.ts";
 export { contactSheet, type Picture, type SheetOptions, type SheetRow } from "./sheet.ts";
-export { frameTimes, type Timeline } from "./timeline.ts";
+export { frameTimes, keyTimes, type Timeline } from "./timeline.ts";
 export { chooseFrames, countFrames, TIME_SLACK } from "./times.ts";
 export { writeVideo, type WriteVideoOptions } from "./video_out.ts";

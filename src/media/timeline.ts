@@ -65,6 +65,12 @@ export function frameTimes({ ticks, tick, rate, stamped }: Timeline): number[] {
   return unpackRuns(ticks).map((value) => snapTime((value - ticks.first) * tick, snap));
 }
 
+/** Seconds of the frames that can be decoded by themselves, as {@linkcode frameTimes}. */
+export function keyTimes(timeline: Timeline): number[] {
+  const times = frameTimes(timeline);
+  return unpackRuns(timeline.keys).flatMap((index) => times[index] ?? []);
+}
+
 /** The time line of a still picture. */
 export const STILL_TIMELINE: Timeline = {
   numFrames: 1,

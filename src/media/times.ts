@@ -48,13 +48,25 @@ export function chooseFrames(
 ): number[] {
   const { fps, numFrames, start = 0 } = options;
   const chosen: number[] = [];
-  let source = 0;
+  let source = Math.max(0, firstAfter(times, start + TIME_SLACK) - 1);
   for (let k = 0; k < numFrames; k++) {
     const wanted = start + k / fps + TIME_SLACK;
     while (source + 1 < times.length && (times[source + 1] ?? Infinity) <= wanted) source++;
     chosen.push(source);
   }
   return chosen;
+}
+
+/** Index of the first of some ascending times that is greater than `time`; their number if none is. */
+function firstAfter(times: readonly number[], time: number): number {
+  let low = 0;
+  let high = times.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((times[middle] ?? 0) > time) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** How many output frames begin before a video of `duration` seconds ends, counted from `start`. */

@@ -12,7 +12,13 @@ import { useTorch } from "../support/torch.ts";
 await useTorch();
 
 /** Settings of the built-in tiny model's experiment. */
-const TINY = { resolution: { width: 128, height: 128 }, numFrames: 9, fps: 8, captionDropout: 0 };
+const TINY = {
+  resolution: { width: 128, height: 128 },
+  numFrames: 9,
+  fps: 8,
+  captionDropout: 0,
+  frames: { strategy: "head" },
+};
 const COCKATOOS = ["cockatoo_approach", "cockatoo_profile_rot90", "cockatoo_retreat_vfr"];
 
 /** Copies clips or stills with their captions. */
@@ -142,6 +148,42 @@ Deno.test("choiceAt() shows every variant before one comes again, in an order th
   );
   assert.equal(new Set([turns.join(), ...others]).size, 3);
   assert.equal(choiceAt(17, { purpose: "data.variant", item: 0, count: 1, seed: 0 }), 0);
+});
+
+Deno.test("an item with something drawn is cached in variants, and every epoch shows another", async () => {
+  await withClips(["coin_pen_audio", "still_cat"], async (data, cacheDir) => {
+    const frames = { strategy: "random", variants: 3 };
+    const values = { ...TINY, frames, augment: { flip: 0.5, color: 0.5 }, sources: [{ path: data }] };
+    const { dataset, calls } = await prepare(values, { cacheDir });
+    assert.deepEqual(dataset.items.map(({ latentsKeys }) => new Set(latentsKeys).size), [3, 3]);
+    assert.equal(calls.videos.length, 6);
+    const options = { batchSize: 1, seed: 1 };
+    const seen = new Map<string, number[]>();
+    for (let index = 0; index < 3 * dataset.batchesPerEpoch(options); index++) {
+      tidy(() => {
+        const { items, variants, latents } = dataset.batch(index, options);
+        const [item, variant] = [items[0], variants[0] ?? -1];
+        assert.ok(item !== undefined);
+        assert.equal(latents.sub(dataset.latents(item, variant)).abs().amax().item(), 0);
+        seen.set(item.path, [...seen.get(item.path) ?? [], variant]);
+      });
+    }
+    for (const variants of seen.values()) assert.deepEqual(variants.toSorted(), [0, 1, 2]);
+    assert.deepEqual((await prepare(values, { cacheDir })).calls.videos, []);
+  });
+});
+
+Deno.test("uniform says by how much it changes the speed", async () => {
+  await withClips(["coin_pen_audio"], async (data, cacheDir) => {
+    const values = { ...TINY, frames: { strategy: "uniform" }, sources: [{ path: data }] };
+    const { dataset, events } = await prepare(values, { cacheDir });
+    const speed = dataset.items[0]?.speed ?? 0;
+    assert.ok(Math.abs(speed - 119 / 30) < 1e-3, `${speed}`); // the last of 120 frames at 30 fps becomes the ninth at 8
+    const used = events.filter((event) => event.type === "file" && event.status === "used");
+    assert.deepEqual(used.map((event) => event.speed), [speed]);
+    const warnings = events.flatMap((event) => event.type === "warning" ? [event.message] : []);
+    assert.match(warnings.join(), /1\.00 to 3\.97 times its real speed/);
+  });
 });
 
 Deno.test("stills and short clips go into buckets of their own", async () => {

@@ -23,6 +23,7 @@ Deno.test("timingNotes() remarks on gaps and on slow clips", () => {
   assert.match(timingNotes(Array.from({ length: 60 }, (_, k) => k / 10), window).join(), /far below 24 fps/);
 });
 
+const CONTENT = "0123456789abcdef".repeat(4);
 const settings: PlanSettings = {
   resolution: 64,
   divisor: 32,
@@ -30,6 +31,9 @@ const settings: PlanSettings = {
   buckets: [{ width: 64, height: 64 }],
   frameCounts: [5, 9, 13, 17],
   fps: 24,
+  frames: { strategy: "head", stride: "auto", variants: "auto" },
+  augment: { flip: 0, cropJitter: 0, frameDropout: 0, color: 0 },
+  variants: 4,
 };
 const info: MediaInfo = {
   path: "a.mp4",
@@ -65,7 +69,7 @@ const info: MediaInfo = {
 };
 
 Deno.test("planItem() says what will be used", () => {
-  const plan = planItem(info, { kind: "clip", settings });
+  const plan = planItem(info, { kind: "clip", settings, content: CONTENT });
   assert.ok(plan.status === "used");
   const crop = { scaledWidth: 114, scaledHeight: 64, left: 25, top: 0, width: 64, height: 64 };
   assert.deepEqual(plan.items, [{ bucket: "64x64x17", variants: [{ start: 0, frames: 17, fps: 24, speed: 1, crop }] }]);
@@ -81,7 +85,7 @@ for (
   ] as const
 ) {
   Deno.test(`planItem() rejects ${what}`, () => {
-    const plan = planItem({ ...info, ...change }, { kind, settings });
+    const plan = planItem({ ...info, ...change }, { kind, settings, content: CONTENT });
     assert.ok(plan.status === "rejected");
     assert.match(plan.reason, reason);
     assert.notEqual(plan.cure, "");

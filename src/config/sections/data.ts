@@ -1,8 +1,10 @@
 /** Section `data`: which clips, and how they become batches. */
 
 import { z } from "zod";
+import { dataAugmentSchema } from "./data_augment.ts";
 import { dataCacheSchema } from "./data_cache.ts";
 import { dataCaptionsSchema, sourceCaptionsSchema } from "./data_captions.ts";
+import { dataFramesSchema } from "./data_frames.ts";
 import { auto, count, field, numFrames, section, share, side } from "./field.ts";
 
 /** Schema of one entry of `data.sources`. */
@@ -44,6 +46,8 @@ export const dataSchema = section({
     unit: "frames per second",
     description: "Rate to which clips are resampled in time; auto is the rate that the model was trained at.",
   }),
+  frames: dataFramesSchema.prefault({}),
+  augment: dataAugmentSchema.prefault({}),
   maxAspect: field(z.number().min(1).max(8).default(2), {
     title: "Widest shape",
     description: "Largest ratio of the long to the short side of a bucket; wider clips are cropped to it.",
