@@ -1,5 +1,5 @@
-/** A model folder's encoders as the data path wants them: loaded when first needed, one after the other. */
-import { join } from "node:path";
+/** A model's encoders as the data path wants them: loaded when first needed, one after the other. */
+import { basename, dirname, join } from "node:path";
 import { readdirSync } from "node:fs";
 import { sha256File, stableHash } from "../base/mod.ts";
 import type { CountTokens, Encoders } from "../data/mod.ts";
@@ -8,7 +8,7 @@ import { type Device, noGrad, type Tensor, tidy, unscoped } from "../torch/mod.t
 import {
   cleanPrompt,
   encodePrompt,
-  type ModelFolder,
+  type ModelSource,
   type Tokenizer,
   type Umt5Encoder,
   type WanVae,
@@ -27,7 +27,7 @@ const ENCODER_RULE = 1;
  * The encoders of a model.
  * @param options.device where they compute: the VAE in float32, the text encoder in its stored type
  */
-export function folderEncoders(models: ModelFolder, options: { device: Device; emit: Emit }): FolderEncoders {
+export function folderEncoders(models: ModelSource, options: { device: Device; emit: Emit }): FolderEncoders {
   const { device, emit } = options;
   let words: Tokenizer | undefined; // small beside the encoder, so it stays
   let text: Umt5Encoder | undefined;
@@ -69,14 +69,22 @@ export function folderEncoders(models: ModelFolder, options: { device: Device; e
 /** Bytes up to which a file is hashed whole; of a larger one its size and its header are, which is told apart in a moment. */
 const WHOLE = 64 * 2 ** 20;
 
-/** A hash of the files in some folders of a model. */
-function fingerprint(models: ModelFolder, folders: readonly string[]): string {
-  const parts = folders.flatMap((folder) =>
-    readdirSync(join(models.path, folder)).filter((name) => /\.(json|safetensors)$/.test(name)).sort().map((name) => {
-      const path = join(models.path, folder, name);
+/** A hash of the files that some parts of a model lie in. */
+function fingerprint(models: ModelSource, parts: readonly ("vae" | "text_encoder" | "tokenizer")[]): string {
+  const files = parts.flatMap((part) =>
+    filesAt(models.placeOf(part)).map((path) => {
       const { size, mtime } = Deno.statSync(path);
-      return [folder, name, size, size <= WHOLE ? sha256File(path) : mtime?.getTime() ?? 0];
+      return [part, basename(path), size, size <= WHOLE ? sha256File(path) : mtime?.getTime() ?? 0];
     })
   );
-  return stableHash({ rule: ENCODER_RULE, parts });
+  return stableHash({ rule: ENCODER_RULE, parts: files });
+}
+
+/** The files of a part: those of its folder, which an index stands for too, or the one file. */
+function filesAt(place: string): string[] {
+  const folder = Deno.statSync(place).isDirectory ? place : place.endsWith(".index.json") ? dirname(place) : undefined;
+  if (folder === undefined) return [place];
+  return readdirSync(folder).filter((name) => /\.(json|safetensors)$/.test(name)).sort().map((name) =>
+    join(folder, name)
+  );
 }

@@ -5,7 +5,7 @@ import { type Device, type DType, dtypeSize } from "../torch/mod.ts";
 import {
   type Expert,
   ExpertSwitch,
-  type ModelFolder,
+  type ModelSource,
   type NoiseExpert,
   openTransformer,
   type OwnedModel,
@@ -18,7 +18,7 @@ import { takeTurn, type Trainee } from "./trainee.ts";
  * The experts that a config trains, in the order of their turns.
  * @throws {ConfigError} if it names one and the model has one transformer
  */
-export function trainedExperts({ model }: RunConfig, models: ModelFolder): readonly Expert[] {
+export function trainedExperts({ model }: RunConfig, models: ModelSource): readonly Expert[] {
   const { experts } = model;
   if (models.boundary !== null) return experts === "both" ? ["high", "low"] : [experts];
   if (experts === "both") return ["only"];
@@ -34,7 +34,7 @@ export function trainedExperts({ model }: RunConfig, models: ModelFolder): reado
 const SHARE = 0.5;
 
 /** Whether the weights of both experts may stay in memory beside the work; on a card one at a time is there. */
-export function fitsBoth(models: ModelFolder, { device, dtype }: { device: Device; dtype: DType }): boolean {
+export function fitsBoth(models: ModelSource, { device, dtype }: { device: Device; dtype: DType }): boolean {
   if (device !== "cpu") return false;
   const numbers = [...transformerShapes(models.transformerConfig).values()]
     .reduce((sum, shape) => sum + shape.reduce((product, size) => product * size, 1), 0);

@@ -5,7 +5,7 @@ import { type BatchOptions, type Dataset, prepareDataset } from "../data/mod.ts"
 import type { Emit } from "../events/mod.ts";
 import type { BlockPlan } from "../parallel/mod.ts";
 import { cudaDeviceCount, type Device, type DType, type Tensor, zeros } from "../torch/mod.ts";
-import { ModelFolder, type WanTransformer } from "../wan/mod.ts";
+import { type ModelSource, openModel, type WanTransformer } from "../wan/mod.ts";
 import type { ClipBatch } from "./batch.ts";
 import { folderEncoders } from "./encoders.ts";
 import { settleSteps } from "./length.ts";
@@ -25,7 +25,7 @@ export interface Session extends Disposable {
   readonly text: TextSide | undefined;
   readonly device: Device;
   readonly dtype: DType;
-  readonly models: ModelFolder;
+  readonly models: ModelSource;
   /** Name of the variant, `wan2.2-ti2v-5b` */
   readonly variant: string;
 }
@@ -111,8 +111,8 @@ function planBlocks(
 }
 
 /** Opens the model that a config names. @throws {WeightsError} {ConfigError} if it is none, or not the one meant */
-export function openModels({ model }: RunConfig): ModelFolder {
-  const models = ModelFolder.open(model.weights);
+export function openModels({ model }: RunConfig): ModelSource {
+  const models = openModel(model.weights);
   if (model.variant !== "auto" && model.variant !== models.variant.name) {
     throw new ConfigError(
       `Cannot train ${model.variant} from ${model.weights}: the folder holds ${models.variant.name}.`,
@@ -127,7 +127,7 @@ export function openModels({ model }: RunConfig): ModelFolder {
 /** Encodes what a config trains on, as far as it is not in the cache. */
 export async function encodeClips(
   config: RunConfig,
-  options: { models: ModelFolder; device: Device; emit: Emit; signal: AbortSignal | undefined },
+  options: { models: ModelSource; device: Device; emit: Emit; signal: AbortSignal | undefined },
 ): Promise<Dataset> {
   const { models, device, emit, signal } = options;
   using encoders = folderEncoders(models, { device, emit });
@@ -152,7 +152,7 @@ export async function encodeClips(
 const WITHOUT_TEXT = { encodeText: (): Tensor => zeros([1, 1]) };
 
 /** Tokens of the largest clip. */
-function largestClip(dataset: Dataset, models: ModelFolder): number {
+function largestClip(dataset: Dataset, models: ModelSource): number {
   const { spatialDivisor, temporalStride } = models;
   return dataset.items.reduce((most, { width, height, frames }) => {
     return Math.max(most, ((frames - 1) / temporalStride + 1) * (width / spatialDivisor) * (height / spatialDivisor));

@@ -4,7 +4,7 @@
  */
 import type { RunConfig } from "../config/mod.ts";
 import type { Device, Tensor } from "../torch/mod.ts";
-import { encodePrompt, type LearnedTokenizer, learnTokens, type ModelFolder, type Umt5Encoder } from "../wan/mod.ts";
+import { encodePrompt, type LearnedTokenizer, learnTokens, type ModelSource, type Umt5Encoder } from "../wan/mod.ts";
 import { trainAdapters, type TrainedAdapters } from "./methods/adapters.ts";
 import { type TrainedWord, trainWord } from "./methods/embedding.ts";
 import { textEncoderPlan } from "./methods/text_encoder.ts";
@@ -30,7 +30,7 @@ export function trainsText({ method }: RunConfig): boolean {
  */
 export function openTextSide(
   config: RunConfig,
-  { models, device }: { models: ModelFolder; device: Device },
+  { models, device }: { models: ModelSource; device: Device },
 ): TextSide | undefined {
   if (!trainsText(config)) return undefined;
   const { method, train: { seed } } = config;

@@ -3,7 +3,7 @@ import type { SettledConfig } from "../config/mod.ts";
 import { Ema, type Optimizer } from "../optim/mod.ts";
 import { type BlockPlan, GradientStore } from "../parallel/mod.ts";
 import type { Device, DType } from "../torch/mod.ts";
-import type { Expert, ModelFolder, WanTransformer } from "../wan/mod.ts";
+import type { Expert, ModelSource, WanTransformer } from "../wan/mod.ts";
 import { makeOptimizer } from "./optimizer.ts";
 import type { TextSide } from "./text_side.ts";
 import type { SigmaRange } from "./timesteps.ts";
@@ -33,7 +33,7 @@ export interface OwnedTrainee extends Trainee, Disposable {}
 
 /** How a trainee is made. */
 export interface TraineeOptions {
-  readonly models: ModelFolder;
+  readonly models: ModelSource;
   readonly expert: Expert;
   readonly config: SettledConfig;
   /** The text side, where it is trained. */

@@ -7,7 +7,7 @@ import { type Tensor, unscoped } from "../torch/mod.ts";
 import type { VelocityModel } from "./denoise.ts";
 import { expertAt, type NoiseExpert } from "./boundary.ts";
 import type { TransformerPlaceOptions } from "./component.ts";
-import type { Expert, ModelFolder } from "./model_folder.ts";
+import type { Expert, ModelSource } from "./model_source.ts";
 import type { TransformerInputs, WanTransformer } from "./transformer/mod.ts";
 
 /** Something that predicts velocities and can be freed. */
@@ -80,7 +80,7 @@ function largestOfRows(timestep: Tensor): number[] {
   return largest.toNumbers();
 }
 
-/** How the transformers of a folder are opened. */
+/** How the transformers of a model are opened. */
 export interface OpenTransformersOptions extends TransformerPlaceOptions {
   /** Whether two experts stay in memory together once loaded; false if absent. */
   readonly keepBoth?: boolean | undefined;
@@ -89,23 +89,23 @@ export interface OpenTransformersOptions extends TransformerPlaceOptions {
 }
 
 /**
- * The transformer of a folder, or both as one model. A single one is loaded at once, of two each when it is needed.
- * @throws {WeightsError} like `ModelFolder.loadTransformer`; for experts when they are needed
+ * The transformer of a model, or both as one. A single one is loaded at once, of two each when it is needed.
+ * @throws {WeightsError} like `ModelSource.loadTransformer`; for experts when they are needed
  */
-export function openTransformers(folder: ModelFolder, options: OpenTransformersOptions = {}): OwnedModel {
-  const { boundary, transformerConfig: config } = folder;
-  const load = (expert: Expert): OwnedModel => unscoped(() => openTransformer(folder, { ...options, expert }));
+export function openTransformers(source: ModelSource, options: OpenTransformersOptions = {}): OwnedModel {
+  const { boundary, transformerConfig: config } = source;
+  const load = (expert: Expert): OwnedModel => unscoped(() => openTransformer(source, { ...options, expert }));
   if (boundary === null) return load("only");
   return new ExpertSwitch({ config, boundary, load, keepBoth: options.keepBoth });
 }
 
-/** One transformer of a folder. @throws {WeightsError} like `ModelFolder.loadTransformer` */
+/** One transformer of a model. @throws {WeightsError} like `ModelSource.loadTransformer` */
 export function openTransformer(
-  folder: ModelFolder,
+  source: ModelSource,
   options: OpenTransformersOptions & { expert: Expert },
 ): OwnedModel {
   using stack = new DisposableStack();
-  const { model, params } = folder.loadTransformer(options);
+  const { model, params } = source.loadTransformer(options);
   for (const param of params.values()) stack.use(param);
   stack.use(model);
   stack.use(options.adapt?.(model, options.expert));

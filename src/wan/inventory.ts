@@ -5,7 +5,7 @@ import { messageOf, WantuneError, WeightsError } from "../base/mod.ts";
 import { checkParams } from "../nn/mod.ts";
 import { openPart, type Weights } from "../weights/mod.ts";
 import { readJson } from "./component.ts";
-import { type ModelComponent, partOfComponent } from "./model_folder.ts";
+import { type ModelComponent, partOfComponent } from "./model_files.ts";
 import { type ModelSource, openModel } from "./model_source.ts";
 import { Tokenizer } from "./tokenizer.ts";
 import { parseTransformerConfig, type TransformerConfig, transformerShapes } from "./transformer/mod.ts";
@@ -82,7 +82,7 @@ function wholeParts(model: ModelSource): PartInventory[] {
   const weighted = model.components.map((component) =>
     inspect(component, () => model.openWeights(component), () => shapesOf(component, model.configJson(component)))
   );
-  return [...weighted, tokenizerPart(model.tokenizerPath)];
+  return [...weighted, tokenizerPart(model.placeOf("tokenizer"))];
 }
 
 /** The parts of a folder in diffusers layout of which something is missing. */

@@ -22,9 +22,9 @@ export { ESTIMATE_RANK, estimateMemory, type MemoryEstimate } from "./memory.ts"
 export { encodeImageCondition, greyVideo, type KnownFrames, knownFramesMask } from "./image_condition.ts";
 export { type LearnedToken, type LearnedTokenizer, learnTokens } from "./learned_tokens.ts";
 export { type MergedAdapters, mergedWeights } from "./merge.ts";
-export { type ModelFiles } from "./model_files.ts";
-export { CONFIG_METADATA, type ModelSource, openModel } from "./model_source.ts";
-export { type Expert, type ModelComponent, ModelFolder, openModelFolder } from "./model_folder.ts";
+export { type ModelComponent, type ModelFiles } from "./model_files.ts";
+export { type Expert, ModelSource, openModel } from "./model_source.ts";
+export { CONFIG_METADATA } from "./part_config.ts";
 export {
   decodeFrames,
   encodeFirstFrame,

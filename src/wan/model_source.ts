@@ -1,232 +1,219 @@
 /**
  * A model wherever its parts lie: a folder in diffusers layout, a folder of the official release, or separate files. Opening
- * reads configs and headers alone. What comes back has one form, so that nobody else need know the difference.
+ * reads configs and headers alone; parts are loaded one at a time, as they need not fit into memory together.
  */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { z } from "zod";
-import { ConfigError, WeightsError } from "../base/mod.ts";
+import { WeightsError } from "../base/mod.ts";
 import type { Built } from "../nn/mod.ts";
-import { type ModelPart, type OpenPart, openPart, type Weights } from "../weights/mod.ts";
-import { type PlaceOptions, readJson, type TransformerPlaceOptions } from "./component.ts";
-import { inferTransformerConfig, inferUmt5Config, inferVaeConfig, type TransformerHints } from "./infer_config.ts";
-import { folderOf, isOfficialFolder, type ModelFiles, officialFiles } from "./model_files.ts";
-import { indexJson, schedulerJson, transformerJson, umt5Json, vaeJson } from "./config_json.ts";
-import { type Expert, misfit, type ModelComponent, ModelFolder, partOfComponent, variantOf } from "./model_folder.ts";
+import { openPart, type Weights } from "../weights/mod.ts";
+import type { PlaceOptions, TransformerPlaceOptions } from "./component.ts";
+import { indexJson, schedulerJson } from "./config_json.ts";
+import { type ModelComponent, type ModelFiles, type ModelPlaces, partOfComponent, placesOf } from "./model_files.ts";
+import { type PartConfig, transformerConfigAt, umt5ConfigAt, vaeConfigAt } from "./part_config.ts";
 import { Tokenizer } from "./tokenizer.ts";
 import { buildTransformer, type TransformerConfig, type WanTransformer } from "./transformer/mod.ts";
 import type { Umt5Encoder } from "./umt5.ts";
 import type { Umt5Config } from "./umt5_config.ts";
 import { buildUmt5 } from "./umt5_load.ts";
 import { buildVae, type VaeConfig, vaeStrides, type WanVae } from "./vae/mod.ts";
-import { hasPublishedSize, type Variant } from "./variant.ts";
+import { detectVariants, hasPublishedSize, type Traits, type Variant, VARIANTS } from "./variant.ts";
 
-/** An opened model, as `ModelFolder` has it. */
-export type ModelSource = Pick<ModelFolder, keyof ModelFolder>;
+/** Which of a model's transformers: there is one, or one for high and one for low noise. */
+export type Expert = "only" | "high" | "low";
 
-/** The header entry in which files that wantune writes carry their config. */
-export const CONFIG_METADATA = "wantune.model_config";
+/** What the parts of a model say about themselves. */
+interface Configs {
+  readonly transformer: PartConfig<TransformerConfig>;
+  /** The low-noise expert's, which has the same numbers. */
+  readonly transformer_2: PartConfig<TransformerConfig> | undefined;
+  readonly vae: PartConfig<VaeConfig>;
+  readonly text: PartConfig<Umt5Config>;
+}
+
+/** An opened model; see {@link openModel}. */
+export class ModelSource {
+  /** What it is called in messages: its folder. */
+  readonly path: string;
+  readonly variant: Variant;
+  /** Whether its transformer has the published size: test models have the structure alone. */
+  readonly isPublishedSize: boolean;
+  readonly transformerConfig: TransformerConfig;
+  readonly latentChannels: number;
+  /** Pixels for a latent position along a side, and frames for a latent frame. */
+  readonly spatialStride: number;
+  readonly temporalStride: number;
+  /** Share of time from which on the high-noise expert works; null with one transformer. */
+  readonly boundary: number | null;
+  /** The shift to sample with: the published one, or for models of another size what their scheduler's config says. */
+  readonly shift: number;
+  /** The parts of the model that have weights. */
+  readonly components: readonly ModelComponent[];
+  readonly #places: ModelPlaces;
+  readonly #configs: Configs;
+
+  private constructor(places: ModelPlaces, options: { configs: Configs; variant: Variant }) {
+    const { configs, variant } = options;
+    const { index } = places;
+    const { spatialStride, temporalStride } = vaeStrides(configs.vae.config);
+    this.path = places.name;
+    this.variant = variant;
+    this.transformerConfig = configs.transformer.config;
+    this.isPublishedSize = hasPublishedSize(variant, this.transformerConfig);
+    this.latentChannels = configs.vae.config.latentChannels;
+    this.spatialStride = spatialStride;
+    this.temporalStride = temporalStride;
+    this.boundary = variant.experts === 1 ? null : index?.boundary ?? variant.boundary;
+    this.shift = this.isPublishedSize ? variant.inference.shift : index?.shift ?? variant.inference.shift;
+    const experts = variant.experts === 1 ? ["transformer"] as const : ["transformer", "transformer_2"] as const;
+    this.components = [...experts, "vae", "text_encoder"];
+    this.#places = places;
+    this.#configs = configs;
+  }
+
+  /** See {@link openModel}. */
+  static open(where: string | ModelFiles, { variant: wanted = "auto" }: { variant?: string } = {}): ModelSource {
+    const places = placesOf(where);
+    const { name, index } = places;
+    const configs = {
+      transformer: transformerConfigAt(places.transformer),
+      transformer_2: places.transformer_2 === undefined ? undefined : transformerConfigAt(places.transformer_2),
+      vae: vaeConfigAt(places.vae),
+      text: umt5ConfigAt(places.text_encoder),
+    };
+    checkFit(name, configs);
+    const { transformer, vae: { config: vae } } = configs;
+    const variant = variantOf(name, {
+      experts: places.transformer_2 === undefined ? 1 : 2,
+      perTokenTimesteps: index?.perTokenTimesteps ?? vae.isResidual, // of the published models, the one with this VAE
+      transformer: transformer.config,
+      vae: { latentChannels: vae.latentChannels, ...vaeStrides(vae) },
+      wanted,
+    });
+    return new ModelSource(places, { configs, variant });
+  }
+
+  /** Pixels that the sides of a video must be multiples of: those of a latent position times the patch. */
+  get spatialDivisor(): number {
+    return this.spatialStride * this.transformerConfig.patchSize[1];
+  }
+
+  /** Where a part lies: a file, an index or a folder. @throws {RangeError} for an expert that there is not */
+  placeOf(part: ModelComponent | "tokenizer"): string {
+    const place = this.#places[part];
+    if (place === undefined) throw new RangeError(`${this.variant.title} has no ${part}`);
+    return place;
+  }
+
+  /** The weights of a part under diffusers' names. @throws {WeightsError} if they cannot be read */
+  openWeights(component: ModelComponent): Weights {
+    return openPart(this.placeOf(component), partOfComponent(component)).weights;
+  }
+
+  /** The configs of the diffusers layout: of a part, of the scheduler, or the index. */
+  configJson(of: ModelComponent | "scheduler" | "index"): unknown {
+    const { transformer, transformer_2 = transformer, vae, text } = this.#configs;
+    switch (of) {
+      case "index":
+        return this.#places.index?.json ?? indexJson(this.variant);
+      case "scheduler":
+        return this.#places.index?.schedulerJson ?? schedulerJson(this.shift);
+      case "vae":
+        return vae.json;
+      case "text_encoder":
+        return text.json;
+      case "transformer":
+        return transformer.json;
+      case "transformer_2":
+        return transformer_2.json;
+    }
+  }
+
+  /** @throws {WeightsError} like `Tokenizer.fromFile` */
+  loadTokenizer(): Tokenizer {
+    return Tokenizer.fromFile(this.placeOf("tokenizer"));
+  }
+
+  /** In the stored type unless said otherwise, but never float16. @throws {WeightsError} like `buildUmt5` */
+  loadTextEncoder(options: PlaceOptions = {}): Umt5Encoder {
+    using weights = this.openWeights("text_encoder");
+    return buildUmt5(weights, { ...options, config: this.#configs.text.config, name: this.placeOf("text_encoder") });
+  }
+
+  /** In float32 unless said otherwise. @throws {WeightsError} like `buildVae` */
+  loadVae(options: PlaceOptions = {}): WanVae {
+    using weights = this.openWeights("vae");
+    return buildVae(weights, { ...options, config: this.#configs.vae.config, name: this.placeOf("vae") });
+  }
+
+  /**
+   * In float32 unless said otherwise.
+   * @throws {WeightsError} like `buildTransformer`
+   * @throws {RangeError} for an expert that the variant does not have
+   */
+  loadTransformer(options: TransformerPlaceOptions & { expert?: Expert } = {}): Built<WanTransformer> {
+    const { expert = "only", dtype = "float32", ...place } = options;
+    if ((expert === "only") !== (this.variant.experts === 1)) {
+      throw new RangeError(`${this.variant.title} has no transformer called "${expert}"`);
+    }
+    const component = expert === "low" ? "transformer_2" : "transformer";
+    const weights = this.openWeights(component);
+    const file = { weights, config: this.transformerConfig, name: this.placeOf(component) };
+    return buildTransformer(file, { ...place, dtype });
+  }
+}
 
 /**
  * Opens a model.
  * @param where a folder in diffusers layout or of the official release, or the files one by one
  * @param options.variant the variant it must be of; any if absent or "auto"
  * @throws {WeightsError} if something is missing, is not what it should be, or does not fit the rest
- * @throws {ConfigError} for files that name no transformer, or one expert without the other
+ * @throws {ConfigError} for files that name no transformer, one expert without the other, or not every part
  */
 export function openModel(where: string | ModelFiles, options: { variant?: string } = {}): ModelSource {
-  if (typeof where !== "string") return ModelParts.open(where, { ...options, path: "given as separate files" });
-  if (isOfficialFolder(where)) return ModelParts.open(officialFiles(where), { ...options, path: where });
-  return ModelFolder.open(where, options);
+  return ModelSource.open(where, options);
 }
 
-/** What the parts of a model say about themselves. */
-interface Facts {
-  readonly path: string;
-  readonly variant: Variant;
-  readonly transformerConfig: TransformerConfig;
-  readonly vaeConfig: VaeConfig;
-  readonly textConfig: Umt5Config;
+/** Refuses parts that are of different models. @throws {WeightsError} */
+function checkFit(
+  name: string,
+  { transformer: first, transformer_2: second, vae: { config: vae }, text }: Configs,
+): void {
+  const transformer = first.config;
+  if (second !== undefined && JSON.stringify(second.config) !== JSON.stringify(transformer)) {
+    throw misfit(name, "the two transformers differ in size");
+  }
+  if (transformer.outChannels !== vae.latentChannels) {
+    throw misfit(name, `the transformer has ${transformer.outChannels} channels, the VAE ${vae.latentChannels}`);
+  }
+  if (transformer.textDim === text.config.width) return;
+  const widths = `${transformer.textDim}, the encoder's is ${text.config.width}`;
+  throw misfit(name, `the transformer takes text of width ${widths}`);
 }
 
-/** A model of separate files. */
-class ModelParts implements ModelSource {
-  readonly path: string;
-  readonly variant: Variant;
-  readonly isPublishedSize: boolean;
-  readonly transformerConfig: TransformerConfig;
-  readonly latentChannels: number;
-  readonly spatialStride: number;
-  readonly temporalStride: number;
-  readonly boundary: number | null;
-  readonly shift: number;
-  readonly #files: ModelFiles;
-  readonly #vaeConfig: VaeConfig;
-  readonly #textConfig: Umt5Config;
-
-  private constructor(files: ModelFiles, facts: Facts) {
-    const { spatialStride, temporalStride } = vaeStrides(facts.vaeConfig);
-    this.path = facts.path;
-    this.variant = facts.variant;
-    this.isPublishedSize = hasPublishedSize(facts.variant, facts.transformerConfig);
-    this.transformerConfig = facts.transformerConfig;
-    this.latentChannels = facts.vaeConfig.latentChannels;
-    this.spatialStride = spatialStride;
-    this.temporalStride = temporalStride;
-    this.boundary = facts.variant.boundary;
-    this.shift = facts.variant.inference.shift;
-    this.#files = files;
-    this.#vaeConfig = facts.vaeConfig;
-    this.#textConfig = facts.textConfig;
+/**
+ * The variant that a model's traits tell, or the one wanted if they allow it.
+ * @throws {WeightsError} if there is none, or it is not the one wanted
+ */
+function variantOf(name: string, { wanted, ...traits }: Traits & { wanted: string }): Variant {
+  const possible = detectVariants(traits);
+  const [likeliest] = possible;
+  const { experts, transformer: { inChannels, outChannels } } = traits;
+  if (likeliest === undefined) {
+    throw new WeightsError(
+      `Cannot open the model ${name}: ${experts === 2 ? "two transformers" : "one transformer"} with ` +
+        `${inChannels} channels in and ${outChannels} out is no variant that wantune knows`,
+      { cure: `use one of: ${VARIANTS.map(({ title }) => title).join(", ")}` },
+    );
   }
-
-  static open(files: ModelFiles, { path, variant: wanted = "auto" }: { path: string; variant?: string }): ModelParts {
-    const { transformer, high, low } = files;
-    if ((transformer === undefined) === (high === undefined || low === undefined)) {
-      throw new ConfigError(`Cannot open the model ${path}: it needs one transformer, or one of each expert`, {
-        cure: "name the transformer alone, or the high-noise and the low-noise one",
-      });
-    }
-    const configs = [transformer, high, low].filter((file) => file !== undefined).map(transformerConfigOf);
-    const [transformerConfig, other = transformerConfig] = configs as [TransformerConfig, TransformerConfig?];
-    if (JSON.stringify(other) !== JSON.stringify(transformerConfig)) {
-      throw misfit(path, "the two transformers differ in size");
-    }
-    const vaeConfig = vaeConfigOf(files.vae), textConfig = textConfigOf(files.textEncoder);
-    if (transformerConfig.outChannels !== vaeConfig.latentChannels) {
-      const channels = `${transformerConfig.outChannels} channels, the VAE ${vaeConfig.latentChannels}`;
-      throw misfit(path, `the transformer has ${channels}`);
-    }
-    if (transformerConfig.textDim !== textConfig.width) {
-      const widths = `${transformerConfig.textDim}, the encoder's is ${textConfig.width}`;
-      throw misfit(path, `the transformer takes text of width ${widths}`);
-    }
-    const variant = variantOf(path, {
-      experts: configs.length === 2 ? 2 : 1,
-      perTokenTimesteps: vaeConfig.isResidual, // of the published models, the one with this VAE
-      transformer: transformerConfig,
-      vae: { latentChannels: vaeConfig.latentChannels, ...vaeStrides(vaeConfig) },
-      wanted,
-    });
-    return new ModelParts(files, { path, variant, transformerConfig, vaeConfig, textConfig });
-  }
-
-  get components(): readonly ModelComponent[] {
-    const experts = this.boundary === null ? ["transformer"] as const : ["transformer", "transformer_2"] as const;
-    return [...experts, "vae", "text_encoder"];
-  }
-
-  get tokenizerPath(): string {
-    return this.#files.tokenizer;
-  }
-
-  openWeights(component: ModelComponent): Weights {
-    return openPart(this.#fileOf(component), partOfComponent(component)).weights;
-  }
-
-  configJson(of: ModelComponent | "scheduler" | "index"): unknown {
-    switch (of) {
-      case "index":
-        return indexJson(this.variant);
-      case "scheduler":
-        return schedulerJson(this.shift);
-      case "vae":
-        return vaeJson(this.#vaeConfig);
-      case "text_encoder":
-        return umt5Json(this.#textConfig);
-      default:
-        return transformerJson(this.transformerConfig);
-    }
-  }
-
-  get spatialDivisor(): number {
-    return this.spatialStride * this.transformerConfig.patchSize[1];
-  }
-
-  loadTokenizer(): Tokenizer {
-    return Tokenizer.fromFile(this.tokenizerPath);
-  }
-
-  loadTextEncoder(options: PlaceOptions = {}): Umt5Encoder {
-    using weights = this.openWeights("text_encoder");
-    return buildUmt5(weights, { ...options, config: this.#textConfig, name: this.#fileOf("text_encoder") });
-  }
-
-  loadVae(options: PlaceOptions = {}): WanVae {
-    using weights = this.openWeights("vae");
-    return buildVae(weights, { ...options, config: this.#vaeConfig, name: this.#fileOf("vae") });
-  }
-
-  loadTransformer(options: TransformerPlaceOptions & { expert?: Expert } = {}): Built<WanTransformer> {
-    const { expert = "only", dtype = "float32", ...place } = options;
-    if ((expert === "only") !== (this.boundary === null)) {
-      throw new RangeError(`${this.variant.title} has no transformer called "${expert}"`);
-    }
-    const component = expert === "low" ? "transformer_2" : "transformer";
-    const file = {
-      weights: this.openWeights(component),
-      config: this.transformerConfig,
-      name: this.#fileOf(component),
-    };
-    return buildTransformer(file, { ...place, dtype });
-  }
-
-  #fileOf(component: ModelComponent): string {
-    const { transformer, high, low, vae, textEncoder } = this.#files;
-    const files = { transformer: transformer ?? high, transformer_2: low, vae, text_encoder: textEncoder };
-    const file = files[component];
-    if (file === undefined) throw new RangeError(`${this.variant.title} has no ${component}`);
-    return file;
-  }
-}
-
-/** The numbers of a transformer's file. @throws {WeightsError} like `openPart` and `inferTransformerConfig` */
-export function transformerConfigOf(path: string): TransformerConfig {
-  return withPart(path, "transformer", ({ weights }) => {
-    const hints = transformerHints(path, weights.metadata);
-    return inferTransformerConfig(weights, { ...hints, name: path });
+  const found = wanted === "auto" ? likeliest : possible.find((variant) => variant.name === wanted);
+  if (found !== undefined) return found;
+  const names = possible.map((variant) => variant.name);
+  throw new WeightsError(`Cannot open the model ${name} as ${wanted}: its configs are those of ${names.join(" or ")}`, {
+    cure: `set model.variant to "auto" or "${likeliest.name}"`,
   });
 }
 
-function vaeConfigOf(path: string): VaeConfig {
-  return withPart(path, "vae", ({ weights }) => inferVaeConfig(weights, { name: path }));
-}
-
-function textConfigOf(path: string): Umt5Config {
-  return withPart(path, "text_encoder", ({ weights }) => inferUmt5Config(weights, { name: path }));
-}
-
-function withPart<T>(path: string, part: ModelPart, use: (open: OpenPart) => T): T {
-  const open = openPart(path, part);
-  using _weights = open.weights;
-  return use(open);
-}
-
-const hintsSchema = z.looseObject({
-  num_heads: z.int().positive().optional(), // official
-  num_attention_heads: z.int().positive().optional(), // diffusers
-  eps: z.number().positive().optional(),
-});
-
-/** What the file's own header says, or a transformer's config beside it. */
-function transformerHints(path: string, metadata: ReadonlyMap<string, string>): TransformerHints {
-  const own = metadata.get(CONFIG_METADATA);
-  const beside = join(folderOf(path), "config.json");
-  const json = own !== undefined ? parsed(own) : existsSync(beside) ? readJson(beside, "the transformer") : undefined;
-  const hints = hintsSchema.safeParse(json);
-  if (json === undefined) return {};
-  if (!hints.success) {
-    throw new WeightsError(`Cannot load the transformer from ${path}: its config is damaged`, {
-      cure: own === undefined ? `repair ${beside}, or remove it` : "save the file again",
-    });
-  }
-  return { numHeads: hints.data.num_heads ?? hints.data.num_attention_heads, eps: hints.data.eps };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
+function misfit(name: string, fact: string): WeightsError {
+  return new WeightsError(`Cannot open the model ${name}: its parts do not fit, ${fact}`, {
+    cure: "take all parts from one model",
+  });
 }

@@ -13,9 +13,9 @@ import {
   writeSafetensors,
   writeSharded,
 } from "../weights/mod.ts";
-import { CONFIG_METADATA } from "./model_source.ts";
+import { CONFIG_METADATA } from "./part_config.ts";
 import type { ModelSource } from "./model_source.ts";
-import { type ModelComponent, partOfComponent } from "./model_folder.ts";
+import { type ModelComponent, partOfComponent } from "./model_files.ts";
 
 /** Told while a model is written. */
 export type SaveProgress = (done: { readonly bytes: number; readonly totalBytes: number }) => void;
@@ -62,7 +62,7 @@ export function saveModel(model: ModelSource, folder: string, options: SaveModel
       writeSharded(join(partial, component), tensors, { stem, maxShardBytes, metadata, onWritten: count });
     }
     json(`${makeFolderIn(partial, "scheduler")}/scheduler_config.json`, model.configJson("scheduler"));
-    copyTokenizer(model.tokenizerPath, join(partial, makeFolderIn(partial, "tokenizer")));
+    copyTokenizer(model.placeOf("tokenizer"), join(partial, makeFolderIn(partial, "tokenizer")));
     json("model_index.json", model.configJson("index"));
     rmSync(folder, { recursive: true, force: true });
     Deno.renameSync(partial, folder);

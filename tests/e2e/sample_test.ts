@@ -5,7 +5,7 @@ import { z } from "zod";
 import { probe } from "../../src/media/mod.ts";
 import { tidy } from "../../src/torch/mod.ts";
 import { SafetensorsFile } from "../../src/weights/mod.ts";
-import { openModelFolder } from "../../src/wan/mod.ts";
+import { openModel } from "../../src/wan/mod.ts";
 import { wantuneCommand } from "../support/cli.ts";
 import { compareCase, openCase } from "../support/golden.ts";
 import { CLIPS } from "../support/media.ts";
@@ -69,7 +69,7 @@ Deno.test("sample: a picture is the first frame", () =>
     assert.ok(existsSync(join(folder, "sample-0.mp4")));
     const { readImage } = await import("../../src/cli/sample/inputs.ts");
     using picture = await readImage(join(CLIPS, "still_cat.jpg"), { width: 64, height: 64 });
-    using vae = openModelFolder(MODEL).loadVae();
+    using vae = openModel(MODEL).loadVae();
     tidy(() => {
       const wanted = vae.encodeNormalized(picture.unsqueeze(2));
       using file = SafetensorsFile.open(tensors);

@@ -7,7 +7,7 @@ import { grad, mseLoss, stack, type Tensor, tensor, tidy } from "../../src/torch
 import { firstFrameMask } from "../../src/wan/denoise.ts";
 import { ExpertSwitch, openTransformers, type OpenTransformersOptions } from "../../src/wan/experts.ts";
 import { encodeImageCondition } from "../../src/wan/image_condition.ts";
-import { type Expert, type ModelFolder, openModelFolder } from "../../src/wan/model_folder.ts";
+import { type Expert, type ModelSource, openModel } from "../../src/wan/mod.ts";
 import { encodeFirstFrame, generate } from "../../src/wan/pipeline.ts";
 import { Tokenizer } from "../../src/wan/tokenizer.ts";
 import { loadUmt5 } from "../../src/wan/umt5_load.ts";
@@ -249,7 +249,7 @@ function adaptWith(dir: string, loras: Readonly<Record<string, string>>): OpenTr
 export async function runPipelineCase(dir: string): Promise<Outcome> {
   const golden = openCase(dir);
   const { arguments: wanted, scheduler, loras, expert_per_step } = PipelineCase.parse(golden.json);
-  const folder = openModelFolder(golden.checkpoint);
+  const folder = openModel(golden.checkpoint);
   using owned = new DisposableStack();
   const vae = owned.use(folder.loadVae());
   const embed = promptEmbedder(folder, wanted.max_sequence_length);
@@ -297,7 +297,7 @@ export async function runPipelineCase(dir: string): Promise<Outcome> {
 }
 
 /** Encodes prompts as [1, length, D] in float32. */
-function promptEmbedder(folder: ModelFolder, maxLength: number): (prompt: string) => Tensor {
+function promptEmbedder(folder: ModelSource, maxLength: number): (prompt: string) => Tensor {
   const tokenizer = folder.loadTokenizer();
   return (prompt) => {
     using encoder = folder.loadTextEncoder({ dtype: "float32" });

@@ -8,7 +8,7 @@ import { saveOutputs } from "../../src/train/outputs.ts";
 import { trainStep } from "../../src/train/step.ts";
 import type { Trainee } from "../../src/train/trainee.ts";
 import { freshTrained } from "../../src/train/trained.ts";
-import { loadTransformer, openModelFolder } from "../../src/wan/mod.ts";
+import { loadTransformer, openModel } from "../../src/wan/mod.ts";
 import { runConfig } from "../support/train_config.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
@@ -105,7 +105,7 @@ Deno.test("trainStep() holds the update to maxGradNorm and reports the norm befo
 Deno.test("saveOutputs() writes the same bytes for the same adapters", async () => {
   await withFolder((folder) => {
     withTrainee({}, (trainee) => {
-      const models = openModelFolder("presets/demo/model");
+      const models = openModel("presets/demo/model");
       const session = {
         config: trainee.config,
         trainees: [trainee],

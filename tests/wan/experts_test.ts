@@ -7,7 +7,7 @@ import {
   expertAt,
   ExpertSwitch,
   type NoiseExpert,
-  openModelFolder,
+  openModel,
   openTransformers,
   type OwnedModel,
   type TransformerInputs,
@@ -114,7 +114,7 @@ Deno.test("openTransformers() opens one transformer or two, and adapts each as i
       return { [Symbol.dispose]: () => void freed.push(expert) };
     };
     {
-      using model = openTransformers(openModelFolder(join(checkpoints, name)), { adapt });
+      using model = openTransformers(openModel(join(checkpoints, name)), { adapt });
       const { inChannels } = model.config;
       for (const timestep of [950, 100]) {
         tidy(() =>

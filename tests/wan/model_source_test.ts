@@ -128,7 +128,7 @@ Deno.test("separate files make a model; what is missing or does not fit is said"
       return true;
     });
   refuses({ transformer: undefined }, /needs one transformer, or one of each expert/, ConfigError);
-  refuses({ transformer: undefined, high: files.transformer }, /one of each expert/, ConfigError);
+  refuses({ transformer: undefined, highNoise: files.transformer }, /one of each expert/, ConfigError);
   refuses({ vae: join(CASES, "original_vae21/Wan2.1_VAE.pth") }, /has 48 channels, the VAE 16/);
   refuses({ vae: files.textEncoder }, /as a WAN VAE: it is a UMT5 text encoder/);
   refuses({ transformer: files.vae }, /as a WAN transformer: it is a WAN VAE/);

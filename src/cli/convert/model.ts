@@ -92,7 +92,12 @@ function whereOf(input: string, options: ModelCommand): Parameters<typeof import
       cure: "name all of --vae, --text-encoder and --tokenizer",
     });
   }
-  return { ...(low === undefined ? { transformer: input } : { high: input, low }), vae, textEncoder, tokenizer };
+  return {
+    ...(low === undefined ? { transformer: input } : { highNoise: input, lowNoise: low }),
+    vae,
+    textEncoder,
+    tokenizer,
+  };
 }
 
 /** Says what was written. */

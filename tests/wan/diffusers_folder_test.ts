@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WeightsError } from "../../src/base/mod.ts";
-import { openModelFolder, transformerShapes, VARIANTS } from "../../src/wan/mod.ts";
+import { openModel, transformerShapes, VARIANTS } from "../../src/wan/mod.ts";
 import { detectVariants } from "../../src/wan/variant.ts";
 import { goldenDir } from "../support/paths.ts";
 import { withFolder } from "../support/tmp.ts";
@@ -29,37 +29,37 @@ function edit(path: string, values: Record<string, unknown>): void {
   writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), ...values }));
 }
 
-Deno.test("openModelFolder() tells the variant of a model that is smaller than the published one", () => {
+Deno.test("openModel() tells the variant of a model that is smaller than the published one", () => {
   for (const path of [join(checkpoints, "ti2v_5b"), demo]) {
-    const folder = openModelFolder(path);
+    const folder = openModel(path);
     assert.equal(folder.variant.name, "wan2.2-ti2v-5b");
     assert.equal(folder.isPublishedSize, false);
     assert.deepEqual([folder.spatialDivisor, folder.temporalStride, folder.latentChannels], [32, 4, 48]);
   }
-  assert.equal(openModelFolder(join(checkpoints, "ti2v_5b")).shift, 5);
-  assert.equal(openModelFolder(demo).shift, 3, "its scheduler's");
+  assert.equal(openModel(join(checkpoints, "ti2v_5b")).shift, 5);
+  assert.equal(openModel(demo).shift, 3, "its scheduler's");
 });
 
-Deno.test("openModelFolder() opens models of two experts", () => {
-  const t2v = openModelFolder(join(checkpoints, "t2v_a14b"));
+Deno.test("openModel() opens models of two experts", () => {
+  const t2v = openModel(join(checkpoints, "t2v_a14b"));
   assert.deepEqual([t2v.variant.name, t2v.boundary, t2v.shift], ["wan2.2-t2v-a14b", 0.875, 3]);
-  const i2v = openModelFolder(join(checkpoints, "i2v_a14b"));
+  const i2v = openModel(join(checkpoints, "i2v_a14b"));
   assert.deepEqual([i2v.variant.name, i2v.boundary, i2v.variant.image], ["wan2.2-i2v-a14b", 0.9, "channels"]);
   assert.throws(() => t2v.loadTransformer(), /no transformer called "only"/);
-  assert.equal(openModelFolder(demo).boundary, null);
+  assert.equal(openModel(demo).boundary, null);
 });
 
-Deno.test("openModelFolder() tells one transformer from two, and refuses two that differ", async () => {
+Deno.test("openModel() tells one transformer from two, and refuses two that differ", async () => {
   await withFolder((folder) => {
     cpSync(join(checkpoints, "t2v_a14b"), folder, { recursive: true });
     edit(join(folder, "model_index.json"), { boundary_ratio: null });
-    assert.equal(openModelFolder(folder).boundary, 0.875, "the published one");
+    assert.equal(openModel(folder).boundary, 0.875, "the published one");
     edit(join(folder, "transformer_2/config.json"), { num_layers: 3 });
-    assert.throws(() => openModelFolder(folder), /the two transformers differ in size/);
+    assert.throws(() => openModel(folder), /the two transformers differ in size/);
     edit(join(folder, "model_index.json"), { transformer_2: [null, null] });
-    const single = openModelFolder(folder);
+    const single = openModel(folder);
     assert.deepEqual([single.variant.name, single.boundary], ["wan2.1-t2v-1.3b", null]);
-    const named = openModelFolder(folder, { variant: "wan2.1-t2v-14b" });
+    const named = openModel(folder, { variant: "wan2.1-t2v-14b" });
     assert.equal(named.variant.name, "wan2.1-t2v-14b", "a small model may be of either");
   });
 });
@@ -72,47 +72,47 @@ Deno.test("detectVariants() puts the variant of the same size first", () => {
   }
 });
 
-Deno.test("openModelFolder() takes a wanted variant and refuses another", () => {
+Deno.test("openModel() takes a wanted variant and refuses another", () => {
   const path = join(checkpoints, "ti2v_5b");
-  assert.equal(openModelFolder(path, { variant: "wan2.2-ti2v-5b" }).path, path);
-  assert.throws(() => openModelFolder(path, { variant: "wan2.2-t2v-a14b" }), /its configs are those of wan2\.2-ti2v/);
+  assert.equal(openModel(path, { variant: "wan2.2-ti2v-5b" }).path, path);
+  assert.throws(() => openModel(path, { variant: "wan2.2-t2v-a14b" }), /its configs are those of wan2\.2-ti2v/);
 });
 
-Deno.test("openModelFolder() refuses what is no model", async () => {
+Deno.test("openModel() refuses what is no model", async () => {
   await withFolder((folder) => {
-    assert.throws(() => openModelFolder(folder), /there is no model_index\.json/);
+    assert.throws(() => openModel(folder), /there is no model_index\.json/);
     writeFileSync(join(folder, "model_index.json"), "{");
-    assert.throws(() => openModelFolder(folder), WeightsError);
+    assert.throws(() => openModel(folder), WeightsError);
     writeFileSync(join(folder, "model_index.json"), '{ "_class_name": "FluxPipeline" }');
-    assert.throws(() => openModelFolder(folder), /it is a FluxPipeline, not a WanPipeline/);
+    assert.throws(() => openModel(folder), /it is a FluxPipeline, not a WanPipeline/);
     writeFileSync(join(folder, "model_index.json"), '{ "_class_name": "WanPipeline" }');
-    assert.throws(() => openModelFolder(folder), /it has no folder transformer/);
+    assert.throws(() => openModel(folder), /it has no folder transformer/);
   });
 });
 
-Deno.test("openModelFolder() refuses parts that do not fit and variants it does not know", async () => {
+Deno.test("openModel() refuses parts that do not fit and variants it does not know", async () => {
   const transformer = (folder: string): string => join(folder, "transformer/config.json");
   await withChanged(
     (folder) => rmSync(join(folder, "vae/config.json")),
-    (folder) => assert.throws(() => openModelFolder(folder), /vae\/config\.json does not exist/),
+    (folder) => assert.throws(() => openModel(folder), /vae\/config\.json does not exist/),
   );
   await withChanged(
     (folder) => edit(transformer(folder), { out_channels: 16 }),
-    (folder) => assert.throws(() => openModelFolder(folder), /the transformer has 16 channels, the VAE 48/),
+    (folder) => assert.throws(() => openModel(folder), /the transformer has 16 channels, the VAE 48/),
   );
   await withChanged(
     (folder) => edit(transformer(folder), { text_dim: 64 }),
-    (folder) => assert.throws(() => openModelFolder(folder), /text of width 64, the encoder's is 32/),
+    (folder) => assert.throws(() => openModel(folder), /text of width 64, the encoder's is 32/),
   );
   await withChanged(
     (folder) => edit(transformer(folder), { in_channels: 100 }),
-    (folder) => assert.throws(() => openModelFolder(folder), /100 channels in and 48 out is no variant/),
+    (folder) => assert.throws(() => openModel(folder), /100 channels in and 48 out is no variant/),
   );
 });
 
 Deno.test("a model folder loads its parts one at a time", () => {
   leakFree(() => {
-    const folder = openModelFolder(demo);
+    const folder = openModel(demo);
     assert.equal(folder.loadTokenizer().encode("a dog").at(-1), 1);
     using vae = folder.loadVae();
     using encoder = folder.loadTextEncoder();
