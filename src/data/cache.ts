@@ -4,6 +4,8 @@
  * removed. Runs may share a folder: who makes an entry claims it first, and who uses entries says so (`uses.ts`).
  *
  *     <folder>/latents/ab/abcdef….safetensors    tensor `latents` [1, C, T, h, w], float32
+ *     <folder>/condition/ab/abcdef….safetensors  tensor `condition` [1, 4 + C, T, h, w], float32
+ *     <folder>/mask/ab/abcdef….safetensors       tensor `mask` [1, 1, T, h, w], float32
  *     <folder>/text/ab/abcdef….safetensors       tensor `embeds` [n, D], as the encoder gave it
  */
 
@@ -20,9 +22,11 @@ declare const keyBrand: unique symbol;
 export type CacheKey = string & { readonly [keyBrand]: true };
 
 /** What is kept, and the name of its tensor. */
-export const CACHE_TENSORS = { latents: "latents", text: "embeds" } as const;
+export const CACHE_TENSORS = { latents: "latents", text: "embeds", condition: "condition", mask: "mask" } as const;
 /** What is kept. */
 export type CacheKind = keyof typeof CACHE_TENSORS;
+/** What is kept of a window. */
+export type WindowKind = Exclude<CacheKind, "text">;
 /** All that can be kept. */
 export const CACHE_KINDS = Object.keys(CACHE_TENSORS) as readonly CacheKind[];
 
@@ -47,7 +51,7 @@ export function dataCacheDir({ cache }: DataConfig): string {
 export class TensorCache {
   readonly folder: string;
   /** Entries that were written by way of this object. */
-  readonly numWritten: Record<CacheKind, number> = { latents: 0, text: 0 };
+  readonly numWritten: Record<CacheKind, number> = { latents: 0, text: 0, condition: 0, mask: 0 };
 
   constructor(folder: string) {
     this.folder = folder;

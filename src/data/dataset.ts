@@ -2,7 +2,7 @@
 
 import { DataError, random, seedFor, stableHash } from "../base/mod.ts";
 import { quoteName } from "../media/mod.ts";
-import { cat, type Tensor, tidy } from "../torch/mod.ts";
+import { cat, ones, type Tensor, tidy } from "../torch/mod.ts";
 import { BatchOrder } from "./batches.ts";
 import { type CacheKey, type CacheKind, type TensorCache } from "./cache.ts";
 import type { RejectedFile } from "./codes.ts";
@@ -26,12 +26,20 @@ export interface DatasetItem {
   readonly bucket: string;
   /** One for each variant; an epoch shows one of them. */
   readonly latentsKeys: readonly CacheKey[];
+  /** Likewise, where there is an encoder of conditions. */
+  readonly conditionKeys?: readonly CacheKey[];
+  /** Likewise, where the clip has a mask. */
+  readonly maskKeys?: readonly CacheKey[];
 }
 
 /** What a training step works on. */
 export interface Batch {
   /** [B, C, T, h, w] float32 on the host. */
   readonly latents: Tensor;
+  /** Channels beside the noise, [B, 4 + C, T, h, w] float32 on the host; absent without an encoder of them. */
+  readonly condition?: Tensor;
+  /** What each latent counts, [B, 1, T, h, w] float32 on the host, 0 to 1; absent where no item has a mask. */
+  readonly mask?: Tensor;
   /** For each item, [n, D] at its true length; that of the empty caption where the caption was dropped. */
   readonly text: readonly Tensor[];
   /** The captions that `text` stands for. */
@@ -97,8 +105,9 @@ export class Dataset implements Disposable {
    * resumed run compares it.
    */
   get fingerprint(): string {
-    return stableHash(this.items.map(({ latentsKeys, captions, repeats, weight, bucket }) => {
-      return [latentsKeys, captions.map((caption) => this.#textKeys.get(caption)), repeats, weight, bucket];
+    return stableHash(this.items.map(({ latentsKeys, conditionKeys, maskKeys, captions, repeats, weight, bucket }) => {
+      const texts = captions.map((caption) => this.#textKeys.get(caption));
+      return [latentsKeys, texts, repeats, weight, bucket, { conditionKeys, maskKeys }];
     }));
   }
 
@@ -129,11 +138,12 @@ export class Dataset implements Disposable {
       return draw < (options.captionDropout ?? 0) ? "" : caption;
     });
     try {
-      const { latents, text } = tidy(() => ({
+      const tensors = tidy(() => ({
         latents: cat(shown.map(({ item, variant }) => this.latents(item, variant)), 0),
         text: captions.map((caption) => this.text(caption)),
+        ...this.#beside(shown),
       }));
-      return { latents, text, captions, items, variants, epoch };
+      return { ...tensors, captions, items, variants, epoch };
     } catch (error) {
       if (!(error instanceof Error) || error.name !== "WeightsError") throw error;
       throw new DataError(
@@ -159,6 +169,19 @@ export class Dataset implements Disposable {
     const key = latentsKeys[variant];
     if (key === undefined) throw new RangeError(`${quoteName(path)} has no variant ${variant}`);
     return this.#cache.read("latents", key);
+  }
+
+  /** Conditions, and masks: all ones for items without, where another one of the batch has one. */
+  #beside(shown: readonly { item: DatasetItem; variant: number }[]): Pick<Batch, "condition" | "mask"> {
+    const read = (kind: "condition" | "mask", key: CacheKey | undefined): Tensor[] =>
+      key === undefined ? [] : [this.#cache.read(kind, key)];
+    const conditions = shown.flatMap(({ item, variant }) => read("condition", item.conditionKeys?.[variant]));
+    const masks = shown.map(({ item, variant }) => read("mask", item.maskKeys?.[variant])[0]);
+    const some = masks.find((mask) => mask !== undefined);
+    return {
+      ...(conditions.length === 0 ? {} : { condition: cat(conditions, 0) }),
+      ...(some === undefined ? {} : { mask: cat(masks.map((mask) => mask ?? ones(some.shape)), 0) }),
+    };
   }
 
   #textKey(caption: string): CacheKey {

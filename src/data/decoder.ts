@@ -1,7 +1,7 @@
 /** Decoding one window ahead of the one that is being encoded. */
 
 import type { Frames } from "../media/mod.ts";
-import { readWindow } from "./read_window.ts";
+import { readPlanned } from "./read_window.ts";
 import type { PlannedWindow } from "./plan.ts";
 
 /** What decides which window is decoded ahead, and until when. */
@@ -51,7 +51,7 @@ export class Decoder implements AsyncDisposable {
     return undefined;
   }
 
-  #decode({ planned: { info }, window }: PlannedWindow): Promise<Frames> {
-    return readWindow(info, window, { signal: this.#signal });
+  #decode(planned: PlannedWindow): Promise<Frames> {
+    return readPlanned(planned, { signal: this.#signal });
   }
 }

@@ -12,6 +12,15 @@ import { changeColors } from "./color.ts";
 export interface Encoders {
   /** [1, 3, F, H, W] float32 in [-1, 1] to latents [1, C, T, h, w]; the result is handed over. */
   readonly encodeVideo: (frames: Tensor) => Tensor | Promise<Tensor>;
+  /**
+   * The picture that a clip is to begin with, to the channels that stand beside the noise (I2V-A14B): which latent frames
+   * are known, and the latents of a video that shows the picture and is grey elsewhere. Where this is given, every item of
+   * the dataset has a condition. Its numbers may depend on nothing but the arguments and `fingerprints.video`.
+   * @param image [1, 3, 1, H, W] float32 in [-1, 1]: the clip's own picture, else the first frame of the window
+   * @param options.numFrames of the window, 4n + 1
+   * @returns [1, 4 + C, T, h, w]; handed over
+   */
+  readonly encodeCondition?: ((image: Tensor, options: { numFrames: number }) => Tensor | Promise<Tensor>) | undefined;
   /** A caption to its embeddings [n, D] at their true length; the result is handed over. */
   readonly encodeText: (caption: string) => Tensor | Promise<Tensor>;
   /** Hashes that change whenever an encoder gives other numbers: weights, settings, type of the arithmetic. */
@@ -89,7 +98,7 @@ export async function ensureCached(
       options.signal?.throwIfAborted();
       using made = await make();
       if (made.numel === 0) throw new DataError(`Cannot encode: the ${kind} encoder returned an empty tensor`);
-      using stored = kind === "latents" ? made.to({ dtype: "float32", device: "cpu" }) : made.to({ device: "cpu" });
+      using stored = kind === "text" ? made.to({ device: "cpu" }) : made.to({ dtype: "float32", device: "cpu" });
       cache.write(kind, key, stored);
       await options.limit?.wrote(stored.numBytes);
       return true;

@@ -7,6 +7,7 @@ import { Decoder } from "./decoder.ts";
 import { contentNotes, type Encoders, ensureCached, framesToTensor } from "./encode.ts";
 import { fileState } from "./file_facts.ts";
 import { FileProblem } from "../media/mod.ts";
+import { type LatentStrides, maskToLatents } from "./mask.ts";
 import type { Notes } from "./notes.ts";
 import { type PlannedFile, type PlannedWindow, rejectionOf, type Rejections } from "./plan.ts";
 import type { RejectedFile } from "./codes.ts";
@@ -17,6 +18,7 @@ export interface Filling {
   readonly cache: TensorCache;
   readonly limit: CacheLimit;
   readonly encoders: Encoders;
+  readonly strides: LatentStrides;
   readonly rejections: Rejections;
   readonly notes: Notes;
   readonly stage: Stage;
@@ -61,18 +63,18 @@ export async function fillWindows(
   const { cache, limit, rejections, signal, stage } = filling;
   const failed = new Map<CacheKey, RejectedFile>();
   const failedFiles = new Map<PlannedFile, RejectedFile>();
-  const isWanted = ({ planned, key }: PlannedWindow): boolean =>
-    !failedFiles.has(planned) && !cache.has("latents", key);
+  const isWanted = ({ planned, kind, key }: PlannedWindow): boolean =>
+    !failedFiles.has(planned) && !cache.has(kind, key);
   await using decoder = new Decoder(missing, { isWanted, signal });
   await inTwoRounds(missing, async (next, { wait }) => {
-    const { planned, key } = next;
+    const { planned, kind, key } = next;
     const before = failedFiles.get(planned);
     if (before !== undefined) failed.set(key, before);
     else {
       stage.begin(planned.file.path);
       try {
         const make = (): Promise<Tensor> => encodeWindow(next, { decoder, ...filling });
-        if (!await ensureCached(cache, { kind: "latents", key, make }, { wait, limit, signal })) return false;
+        if (!await ensureCached(cache, { kind, key, make }, { wait, limit, signal })) return false;
       } catch (error) {
         const rejected = rejectionOf(planned.file.path, error);
         rejections.add(rejected);
@@ -88,7 +90,7 @@ export async function fillWindows(
 
 async function encodeWindow(
   next: PlannedWindow,
-  { decoder, encoders, notes }: Filling & { readonly decoder: Decoder },
+  { decoder, encoders, notes, strides }: Filling & { readonly decoder: Decoder },
 ): Promise<Tensor> {
   const decoded = await decoder.take(next);
   const { file, state } = next.planned;
@@ -100,7 +102,14 @@ async function encodeWindow(
       cure: "start again when it is finished",
     });
   }
+  const { kind, window } = next;
+  const numFrames = window.frames;
+  using frames = framesToTensor(decoded, kind === "mask" ? undefined : window.augmentation?.color);
+  if (kind === "mask") return maskToLatents(frames, { ...strides, numFrames });
+  if (kind === "condition") {
+    if (encoders.encodeCondition === undefined) throw new RangeError("there is no encoder of conditions");
+    return await encoders.encodeCondition(frames, { numFrames });
+  }
   notes.add(file.path, contentNotes(decoded));
-  using frames = framesToTensor(decoded, next.window.augmentation?.color);
   return await encoders.encodeVideo(frames);
 }

@@ -9,7 +9,8 @@ import { FileProblem, findPrograms, type MediaInfo, quoteName } from "../media/m
 import { listBuckets } from "./bucket.ts";
 import type { CountTokens } from "./caption_length.ts";
 import type { RejectedFile } from "./codes.ts";
-import { type CacheKey, dataCacheDir } from "./cache.ts";
+import { type CacheKey, dataCacheDir, type WindowKind } from "./cache.ts";
+import { type Companions, companionsOf } from "./companions.ts";
 import { FileFacts, type FileState, fileState } from "./file_facts.ts";
 import { type Plan, planItem, type PlanSettings } from "./item.ts";
 import { contentHash, knownScenes, probedInfo } from "./probed.ts";
@@ -24,12 +25,14 @@ export interface DataGeometry {
   readonly spatialDivisor: number;
   /** Pixel frames for each latent frame after the first: 4. */
   readonly temporalStride: number;
+  /** Pixels for each latent cell, along either side: 16 for TI2V-5B. */
+  readonly spatialStride: number;
   /** Frames per second that the model was trained at; taken when `data.fps` is "auto". */
   readonly fps: number;
 }
 
 /** A file that will be used, and how. */
-export interface PlannedFile {
+export interface PlannedFile extends Companions {
   readonly file: FoundFile;
   readonly info: MediaInfo;
   readonly plan: Extract<Plan, { status: "used" }>;
@@ -39,11 +42,11 @@ export interface PlannedFile {
   readonly state: FileState;
 }
 
-/** One window of a file: what is decoded and encoded at one go. */
+/** An entry of the cache that follows from one window of a file. */
 export interface PlannedWindow {
   readonly planned: PlannedFile;
   readonly window: Window;
-  /** Of its latents. */
+  readonly kind: WindowKind;
   readonly key: CacheKey;
 }
 
@@ -136,7 +139,7 @@ async function planFile(
       const { code, reason, cure } = plan;
       return { path: file.path, code, reason, cure };
     }
-    return { file, info, plan, content, state };
+    return { file, info, plan, content, state, ...await companionsOf(file, known.facts) };
   } catch (error) {
     return rejectionOf(file.path, error);
   }

@@ -4,7 +4,7 @@ import { DataError } from "../base/mod.ts";
 import type { DataConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { quoteName } from "../media/mod.ts";
-import { type CacheKey, cacheKey, dataCacheDir, TensorCache } from "./cache.ts";
+import { type CacheKey, cacheKey, dataCacheDir, TensorCache, type WindowKind } from "./cache.ts";
 import { CacheLimit } from "./cache_limit.ts";
 import { Dataset, type DatasetItem } from "./dataset.ts";
 import type { Encoders } from "./encode.ts";
@@ -21,6 +21,7 @@ import {
 import type { RejectedFile } from "./codes.ts";
 import { Stage } from "./stage.ts";
 import { CacheUse } from "./uses.ts";
+import type { Window } from "./window.ts";
 
 /** What {@linkcode prepareDataset} needs besides the config. */
 export interface PrepareOptions extends Encoders {
@@ -67,7 +68,8 @@ export async function prepareDataset(config: DataConfig, options: PrepareOptions
   const limit = new CacheLimit(cache.folder, config.cache);
   const total = missing.texts.size + missing.windows.length;
   const stage = new Stage("encoding", { total, emit });
-  const filling = { cache, limit, encoders: options, rejections, notes, stage, signal };
+  const strides = options.geometry;
+  const filling = { cache, limit, encoders: options, strides, rejections, notes, stage, signal };
   await fillTexts(missing.texts, filling);
   const failed = await fillWindows(missing.windows, filling);
   await limit.end(emit);
@@ -82,11 +84,21 @@ export async function prepareDataset(config: DataConfig, options: PrepareOptions
   return new Dataset(used.flatMap(itemsOf), { rejected, cache, textKeys, use });
 }
 
-function windowsOf(planned: PlannedFile, { fingerprints }: PrepareOptions): PlannedWindow[] {
-  const shared = { content: planned.content, rule: FRAME_RULE, encoder: fingerprints.video };
-  return planned.plan.items.flatMap(({ variants }) =>
-    variants.map((window) => ({ planned, window, key: cacheKey("latents", { ...shared, window }) }))
-  );
+/** All entries of a file. What each depends on is in its key. */
+function windowsOf(planned: PlannedFile, options: PrepareOptions): PlannedWindow[] {
+  const { content, image, mask } = planned;
+  const { spatialStride, temporalStride } = options.geometry;
+  const encoder = options.fingerprints.video;
+  const entry = (kind: WindowKind, window: Window, parts: Readonly<Record<string, unknown>>): PlannedWindow => {
+    return { planned, window, kind, key: cacheKey(kind, { ...parts, window, rule: FRAME_RULE }) };
+  };
+  return planned.plan.items.flatMap(({ variants }) => variants).flatMap((window) => [
+    entry("latents", window, { content, encoder }),
+    ...(options.encodeCondition === undefined
+      ? []
+      : [entry("condition", window, { content, image: image?.content, encoder })]),
+    ...(mask === undefined ? [] : [entry("mask", window, { content: mask.content, spatialStride, temporalStride })]),
+  ]);
 }
 
 /** The keys of all texts that may be asked for. */
@@ -112,10 +124,15 @@ function missingFrom(
   { files, textKeys }: { files: readonly FileWindows[]; textKeys: ReadonlyMap<string, CacheKey> },
 ): { texts: Map<string, CacheKey>; windows: PlannedWindow[] } {
   const texts = cache.keys("text");
-  const latents = cache.keys("latents");
+  const there = {
+    latents: cache.keys("latents"),
+    condition: cache.keys("condition"),
+    mask: cache.keys("mask"),
+  } satisfies Record<WindowKind, unknown>;
   const windows = new Map<CacheKey, PlannedWindow>();
   for (const window of files.flatMap((file) => file.windows)) {
-    if (!latents.has(window.key) && !windows.has(window.key)) windows.set(window.key, window);
+    const { kind, key } = window;
+    if (!there[kind].has(key) && !windows.has(key)) windows.set(key, window);
   }
   return { texts: new Map([...textKeys].filter(([, key]) => !texts.has(key))), windows: [...windows.values()] };
 }
@@ -136,13 +153,22 @@ function withoutFailed(
 
 function itemsOf({ planned, windows }: FileWindows): DatasetItem[] {
   const { file: { path, captions, repeats, weight }, plan } = planned;
-  const keys = windows.map(({ key }) => key);
+  const keysOf = (wanted: WindowKind): CacheKey[] => windows.flatMap(({ kind, key }) => kind === wanted ? [key] : []);
+  const keys = { latents: keysOf("latents"), condition: keysOf("condition"), mask: keysOf("mask") };
+  let at = 0;
   return plan.items.flatMap(({ bucket, variants }) => {
-    const latentsKeys = keys.splice(0, variants.length);
+    const own = (list: readonly CacheKey[]): readonly CacheKey[] => list.slice(at, at + variants.length);
+    const [latentsKeys, conditionKeys, maskKeys] = [own(keys.latents), own(keys.condition), own(keys.mask)];
+    at += variants.length;
     const [first] = variants;
     if (first === undefined) return [];
     const { frames, fps, speed, crop: { width, height } } = first;
-    return [{ path, captions, frames, fps, speed, width, height, repeats, weight, bucket, latentsKeys }];
+    const shape = { frames, fps, speed, width, height };
+    const beside = {
+      ...(conditionKeys.length === 0 ? {} : { conditionKeys }),
+      ...(maskKeys.length === 0 ? {} : { maskKeys }),
+    };
+    return [{ path, captions, ...shape, repeats, weight, bucket, latentsKeys, ...beside }];
   });
 }
 

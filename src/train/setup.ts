@@ -136,6 +136,7 @@ export async function encodeClips(
     geometry: {
       spatialDivisor: models.spatialDivisor,
       temporalStride: models.temporalStride,
+      spatialStride: models.spatialStride,
       fps: models.variant.inference.fps,
     },
     encodeVideo: encoders.encodeVideo,

@@ -47,7 +47,7 @@ async function outcomes(folder: string): Promise<Map<string, Extract<EventBody, 
     });
     try {
       using _dataset = await prepareDataset(config, {
-        geometry: { spatialDivisor: 32, temporalStride: 4, fps: 24 },
+        geometry: { spatialDivisor: 32, temporalStride: 4, spatialStride: 16, fps: 24 },
         ...standIns({ videos: [], captions: [] }),
         cacheDir,
         emit: (event) => {

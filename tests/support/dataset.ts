@@ -48,7 +48,7 @@ export async function prepare(
   const calls: Calls = { videos: [], captions: [] };
   const events: EventBody[] = [];
   const dataset = await prepareDataset(dataConfig(values), {
-    geometry: { spatialDivisor: 32, temporalStride: 4, fps: 24 },
+    geometry: { spatialDivisor: 32, temporalStride: 4, spatialStride: 16, fps: 24 },
     ...standIns(calls),
     emit: (event) => events.push(event),
     ...options,
