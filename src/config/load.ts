@@ -2,17 +2,22 @@
 
 import { basename, dirname, resolve } from "node:path";
 import { ConfigError, messageOf, resolvePath } from "../base/mod.ts";
+import { beneath, layOver, makesChoice } from "./choices.ts";
+import { type ConfigExpert, expertValues } from "./experts.ts";
+import { freeze } from "./freeze.ts";
 import { fileLayer, isObject, type Json, type JsonObject, type Layer, merge } from "./layers.ts";
 import { applyOverride, overrideLayer, parseOverride } from "./overrides.ts";
 import { presetText } from "./presets.ts";
 import { configError } from "./problems.ts";
 import { configSchema, type RunConfig } from "./schema.ts";
-import { SHARED_OPTIM_FIELDS } from "./sections/optim.ts";
 
 /** Places of the config that hold a path; `*` is every item of a list. */
 const PATHS = [
   "runsDir",
   "model.weights",
+  "method.init",
+  "train.experts.high.method.init",
+  "train.experts.low.method.init",
   "data.cache.dir",
   "data.sources.*.path",
   "data.captions.list",
@@ -39,40 +44,27 @@ export function parseConfig(text: string, options: { path: string; set?: readonl
   const label = basename(options.path);
   const folder = dirname(resolve(options.path));
   const layers = fileLayers(text, { label, folder, file: resolve(options.path), seen: [] });
-  const overrides = (options.set ?? []).map(parseOverride).toSorted((a, b) => namesOptimizer(b) - namesOptimizer(a));
-  let merged = layers.reduce<JsonObject>(
-    (below, layer) => merge(forOptimizerOf(layer.value, below), layer.value) as JsonObject,
-    Object.create(null),
-  );
+  const overrides = (options.set ?? []).map(parseOverride)
+    .toSorted((a, b) => Number(makesChoice(b.path)) - Number(makesChoice(a.path)));
+  let merged = layers.reduce<JsonObject>((below, layer) => layOver(below, layer.value), Object.create(null));
   for (const override of overrides) {
     const value = absolutePaths(override.value, { at: override.path.join("."), folder: Deno.cwd() });
     const alone = applyOverride(Object.create(null), { path: override.path, value });
-    merged = applyOverride(forOptimizerOf(alone, merged), { path: override.path, value });
+    merged = applyOverride(beneath(merged, alone), { path: override.path, value });
   }
   const result = configSchema.safeParse(merged);
   if (!result.success) {
     const sources = [...layers, ...overrides.map(overrideLayer)];
     throw configError(result.error.issues, merged, { layers: sources, label });
   }
+  for (const expert of Object.keys(result.data.train.experts ?? {}) as ConfigExpert[]) {
+    const values = expertValues(result.data as unknown as JsonObject, expert);
+    const own = configSchema.safeParse(values);
+    if (own.success) continue;
+    throw configError(own.error.issues, values, { layers: [], label: `${label}, train.experts.${expert}` });
+  }
   const name = result.data.name ?? label.replace(/\.(jsonc|json)$/, "");
   return freeze({ ...result.data, name, runsDir: resolvePath(result.data.runsDir, folder) });
-}
-
-/** 1 for an override that names the optimizer, which comes before its fields; else 0. */
-function namesOptimizer({ path }: { path: readonly string[] }): number {
-  return path[0] === "optim" && (path.length === 1 || path[1] === "name") ? 1 : 0;
-}
-
-/**
- * A lower layer as it counts beneath one that names another optimizer: rate, decay and whatever else was chosen for the
- * former optimizer hold no more, the schedule and the like do.
- */
-function forOptimizerOf(upper: JsonObject, lower: JsonObject): JsonObject {
-  const [former, now] = [lower.optim, upper.optim];
-  if (!isObject(former) || !isObject(now) || now.name === undefined) return lower;
-  if (now.name === (former.name ?? "adamw")) return lower;
-  const kept = Object.entries(former).filter(([key]) => SHARED_OPTIM_FIELDS.includes(key));
-  return { ...lower, optim: Object.fromEntries(kept) as JsonObject };
 }
 
 /** The layers of a file, lowest first: what it extends, then itself. */
@@ -138,12 +130,4 @@ function absolutePaths(value: Json, { at, folder }: { at: string; folder: string
   const result: JsonObject = Object.create(null);
   for (const [key, item] of Object.entries(value)) result[key] = absolutePaths(item, { at: inner(key), folder });
   return result;
-}
-
-function freeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null) {
-    for (const item of Object.values(value)) freeze(item);
-    Object.freeze(value);
-  }
-  return value;
 }

@@ -17,6 +17,7 @@ export { AdapterDropout } from "./dropout.ts";
 export { freshAdapter, type FreshOptions } from "./fresh_adapter.ts";
 export { Lora } from "./lora.ts";
 export { BiasDifference, Loha, Lokr, WeightDifference } from "./lycoris.ts";
+export { capNorm } from "./norm_cap.ts";
 export { LayerNorm, RmsNorm } from "./norm.ts";
 export { buildModel, type Built, checkParams, parameterShapes, Params, type ParamSource } from "./params.ts";
 export { isQuantizable, type Quantization, QuantizedWeight } from "./quantized.ts";

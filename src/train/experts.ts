@@ -1,6 +1,6 @@
 /** Models of two experts in training: which are trained, whether both stay in memory, and both as one model for samples. */
 import { ConfigError } from "../base/mod.ts";
-import type { RunConfig } from "../config/mod.ts";
+import { expertConfig, type RunConfig, type SettledConfig } from "../config/mod.ts";
 import { type Device, type DType, dtypeSize } from "../torch/mod.ts";
 import {
   type Expert,
@@ -18,16 +18,41 @@ import { takeTurn, type Trainee } from "./trainee.ts";
  * The experts that a config trains, in the order of their turns.
  * @throws {ConfigError} if it names one and the model has one transformer
  */
-export function trainedExperts({ model }: RunConfig, models: ModelSource): readonly Expert[] {
+export function trainedExperts({ model, train }: RunConfig, models: ModelSource): readonly Expert[] {
   const { experts } = model;
   if (models.boundary !== null) return experts === "both" ? ["high", "low"] : [experts];
-  if (experts === "both") return ["only"];
+  if (experts === "both" && train.experts === undefined) return ["only"];
+  if (experts === "both") {
+    throw new ConfigError(`Cannot use train.experts for ${models.variant.title}: it has one transformer.`, {
+      cure: "leave train.experts out",
+    });
+  }
   throw new ConfigError(
     `Cannot train the ${experts}-noise expert of ${models.variant.title}: it has one transformer.`,
     {
       cure: 'leave model.experts out, or set it to "both"',
     },
   );
+}
+
+/**
+ * The run's config as it is for an expert.
+ * @throws {ConfigError} if an expert is to be trained by another kind of method than the run
+ */
+export function configOf(config: SettledConfig, expert: Expert): SettledConfig {
+  if (expert === "only") return config;
+  const own = expertConfig(config, expert);
+  const textOf = ({ method }: RunConfig): string => JSON.stringify("textEncoder" in method ? method.textEncoder : null);
+  const kinds = [config, own].map(({ method: { kind } }) =>
+    kind === "full" || kind === "embedding" ? kind : "adapters"
+  );
+  const isWord = kinds.includes("embedding") && own.method !== config.method;
+  if (kinds[0] === kinds[1] && textOf(config) === textOf(own) && !isWord) return own;
+  throw new ConfigError(`Cannot train the ${expert}-noise expert by a method of another sort than the run's.`, {
+    cure:
+      "let train.experts change adapters alone: both experts have adapters, or both are trained whole, and they share " +
+      "the text encoder",
+  });
 }
 
 /** Share of the free memory that the weights of both experts may take to stay; the rest is for the work. */

@@ -9,7 +9,7 @@ import { type ModelSource, openModel, type WanTransformer } from "../wan/mod.ts"
 import type { ClipBatch } from "./batch.ts";
 import { folderEncoders } from "./encoders.ts";
 import { settleSteps } from "./length.ts";
-import { fitsBoth, trainedExperts } from "./experts.ts";
+import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
 import { makePlan } from "./plan.ts";
 import { openTextSide, type TextSide, trainsText } from "./text_side.ts";
 import { makeTrainee, type Trainee } from "./trainee.ts";
@@ -68,7 +68,18 @@ export async function setUp(
   const experts = trainedExperts(config, models);
   const takesTurns = experts.length > 1 && config.method.kind !== "full" && !fitsBoth(models, { device, dtype });
   const trainees = experts.map((expert) =>
-    stack.use(makeTrainee({ models, expert, config, text, device, dtype, takesTurns, plan }))
+    stack.use(
+      makeTrainee({
+        models,
+        expert,
+        config: configOf(config, expert),
+        text,
+        device,
+        dtype,
+        takesTurns,
+        plan,
+      }),
+    )
   );
   const owned = stack.move();
   return {

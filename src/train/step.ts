@@ -6,7 +6,7 @@ import { type Stem, trainableParts, type TransformerInputs } from "../wan/mod.ts
 import { type ClipBatch, makeProblem } from "./batch.ts";
 import { lossOf } from "./objective.ts";
 import { scheduledRate } from "./optimizer.ts";
-import { beginMicroStep } from "./trained.ts";
+import { afterUpdate, beginMicroStep } from "./trained.ts";
 import type { Trainee } from "./trainee.ts";
 
 /** Which step, and where its data comes from. */
@@ -72,6 +72,7 @@ export function trainStep(trainee: Trainee, { step, ownStep = step, batchAt }: S
     if (maxGradNorm !== null) clipGradients(all, { norm, maxNorm: maxGradNorm });
     const learningRate = scheduledRate(ownStep, config);
     optimizer.step(all, learningRate);
+    afterUpdate(trained);
     ema?.update();
     gradients.clear();
     return { loss, gradNorm, learningRate };

@@ -52,6 +52,12 @@ export function freshTrained({ config, expert, built, text }: TrainedOptions): T
   }
 }
 
+/** What follows an update. */
+export function afterUpdate({ adapters, text }: Trained): void {
+  adapters?.afterStep();
+  text?.adapters?.afterStep();
+}
+
 /**
  * Readies what is drawn anew for a micro-step of the run, such as dropout, until the result is disposed of.
  * @param seed of the run

@@ -144,6 +144,13 @@ const embedding = section({
   description: "A new word for the frozen text encoder (textual inversion): a file of a few kB.",
 });
 
+const ADAPTER_KINDS: readonly string[] = ["lora", "dora", "lokr"];
+
+/** The fields that keep their meaning when a config names another method than the one it extends. */
+export function sharedMethodFields(from: string, to: string): readonly string[] {
+  return [from, to].every((word) => ADAPTER_KINDS.includes(word)) ? Object.keys(adapter) : [];
+}
+
 /** Schema of `method`: one choice for each method, LoRA when it has no kind. */
 export const methodSchema = z.discriminatedUnion("kind", [lora, dora, lokr, full, embedding])
   .meta({ title: "Method", description: "What is trained." });

@@ -77,6 +77,31 @@ export const lossSchema = section({
   }),
 }, { title: "Loss", description: "What an error of the model costs." });
 
+/** Schema of what one of two experts has of its own. */
+const expertSchema = section({
+  steps: field(count.optional(), {
+    title: "Steps",
+    unit: "optimizer steps",
+    description: "Steps that this expert takes; absent means train.steps.",
+  }),
+  method: field(z.record(z.string(), z.unknown()).optional(), {
+    title: "Method",
+    description: "Fields of section method that are others for this expert, such as rank and alpha.",
+    allowed: "a section with fields of section method",
+  }),
+  optim: field(z.record(z.string(), z.unknown()).optional(), {
+    title: "Optimizer",
+    description: "Fields of section optim that are others for this expert, such as learningRate.",
+    allowed: "a section with fields of section optim",
+  }),
+}, { title: "Expert", description: "What one of two experts has of its own." });
+
+/** Schema of `train.experts`. */
+const expertsSchema = section({
+  high: expertSchema.optional(),
+  low: expertSchema.optional(),
+}, { title: "Experts", description: "Steps, method and optimizer of each expert, where they differ from the run's." });
+
 /** Schema of `train`. */
 export const trainSchema = section({
   steps: field(count.optional(), {
@@ -108,6 +133,7 @@ export const trainSchema = section({
     unit: "optimizer steps",
     description: "Steps that one of two experts takes before the other's turn.",
   }),
+  experts: expertsSchema.optional(),
   timesteps: timestepsSchema.prefault({}),
   loss: lossSchema.prefault({}),
   maxGradNorm: field(z.union([z.number().positive(), z.null()]).default(1), {

@@ -8,6 +8,7 @@ import {
   type AdapterModules,
   AdapterSet,
   type BlockWeights,
+  capNorm,
   freshAdapter,
   type Linear,
 } from "../../nn/mod.ts";
@@ -43,6 +44,8 @@ export interface TrainedAdapters extends Disposable {
   /** By name, `blocks.0.attn1.to_q.lora_A.weight`. */
   readonly params: ReadonlyMap<string, Tensor>;
   readonly dropout: AdapterDropout;
+  /** Called behind each update: holds the adapters to the norm that the method allows. */
+  afterStep(): void;
 }
 
 /** The adapters that a method trains on a transformer. @param options.expert its draws are its own */
@@ -84,7 +87,11 @@ export function trainAdapters(linears: readonly Linear[], plan: AdapterPlan): Tr
     const set = AdapterSet.apply(chosen, { modules, name: method.init ?? "of the run", dropout });
     const { params } = set;
     for (const param of params.values()) param.setRequiresGrad(true);
-    return { modules: set.modules, params, dropout, [Symbol.dispose]: () => set[Symbol.dispose]() };
+    const afterStep = (): void => {
+      const { maxNorm } = method;
+      if (maxNorm !== undefined) { for (const data of set.modules.values()) capNorm(data, maxNorm); }
+    };
+    return { modules: set.modules, params, dropout, afterStep, [Symbol.dispose]: () => set[Symbol.dispose]() };
   });
 }
 
