@@ -6,6 +6,7 @@ export * from "./disk.ts";
 export * from "./download.ts";
 export * from "./errors.ts";
 export * from "./hash.ts";
+export * from "./median.ts";
 export * from "./name_groups.ts";
 export * from "./name_pattern.ts";
 export * from "./nearest.ts";

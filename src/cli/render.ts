@@ -49,12 +49,10 @@ export class Renderer {
   #show(event: RunEvent): void {
     switch (event.type) {
       case "run.started":
-        this.#progress.start(event);
-        return this.#line(
-          `run ${event.run} on ${event.device}: ${event.totalSteps} steps, ` +
-            `${event.numTrainable.toLocaleString("en-US")} trained numbers` +
-            (event.resumedFrom === undefined ? "" : `, resumed after step ${event.resumedFrom}`),
-        );
+        return this.#started(event);
+      case "noise":
+        for (const line of noiseLines(event)) this.#line(line);
+        return;
       case "stage":
         return this.#stage(event);
       case "file":
@@ -64,6 +62,10 @@ export class Renderer {
       case "step":
         this.#progress.step(event);
         return this.#update(this.#progress.line(event), { last: false });
+      case "validation":
+        return this.#line(validationLine(event));
+      case "pause":
+        return this.#line(event.paused ? `paused after step ${event.step}` : `going on after step ${event.step}`);
       case "sample":
         return this.#line(`sample at step ${event.step}: ${event.path}`);
       case "checkpoint":
@@ -75,6 +77,18 @@ export class Renderer {
         return this.#line(`warning: ${withCure(event.message, event.cure)}`);
       case "run.ended":
         return this.#ended(event);
+    }
+  }
+
+  #started(event: EventOf<"run.started">): void {
+    this.#progress.start(event);
+    this.#line(
+      `run ${event.run} on ${event.device}: ${event.totalSteps} steps, ` +
+        `${event.numTrainable.toLocaleString("en-US")} trained numbers` +
+        (event.resumedFrom === undefined ? "" : `, resumed after step ${event.resumedFrom}`),
+    );
+    for (const { path, from, to, effect } of event.changes ?? []) {
+      this.#line(`changed: ${path} from ${shown(from)} to ${shown(to)}: ${effect}`);
     }
   }
 
@@ -119,6 +133,35 @@ export class Renderer {
 export function rendererForStdout(options: { json: boolean; write: (text: string) => void }): Renderer {
   const terminal = Deno.stdout.isTerminal();
   return new Renderer({ ...options, terminal, columns: terminal ? Deno.consoleSize().columns : 80 });
+}
+
+/** How noise levels will be drawn: `noise levels: 0-0.1 4 %, 0.1-0.2 6 %, ...`, a line for each expert. */
+function noiseLines({ experts }: EventOf<"noise">): string[] {
+  return experts.map(({ expert, share, bins }) => {
+    const whose = expert === "only" ? "noise levels" : `noise levels, ${expert} noise (${percent(share)} of the law)`;
+    const parts = bins.flatMap((bin, i) => bin === 0 ? [] : [`${tenth(i)}-${tenth(i + 1)} ${percent(bin)}`]);
+    return `${whose}: ${parts.join(", ")}`;
+  });
+}
+
+function validationLine({ step, loss, best, experts, numClips }: EventOf<"validation">): string {
+  const each = experts.length > 1
+    ? ` (${experts.map((one) => `${one.expert} ${one.loss.toFixed(4)}`).join(", ")})`
+    : "";
+  const clips = numClips === 1 ? "1 clip" : `${numClips} clips`;
+  return `validation at step ${step}: loss ${loss.toFixed(4)}${each} on ${clips}${best ? ", the best so far" : ""}`;
+}
+
+function percent(share: number): string {
+  return share < 0.0005 ? "<0.1 %" : `${(share * 100).toFixed(share < 0.0995 ? 1 : 0)} %`;
+}
+
+function tenth(count: number): string {
+  return (count / 10).toFixed(1).replace(/\.0$/, "");
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? "nothing" : JSON.stringify(value);
 }
 
 function withCure(text: string, cure: string | undefined): string {

@@ -20,8 +20,10 @@ const PATHS = [
   "train.experts.low.method.init",
   "data.cache.dir",
   "data.sources.*.path",
+  "validation.sources.*.path",
   "data.captions.list",
   "data.sources.*.captions.list",
+  "validation.sources.*.captions.list",
 ];
 
 const MAX_EXTENDS = 16;

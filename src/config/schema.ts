@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { dataSchema, sizeSchema, sourceSchema } from "./sections/data.ts";
 import { field } from "./sections/field.ts";
+import { logSchema } from "./sections/log.ts";
 import { memorySchema } from "./sections/memory.ts";
 import { methodSchema } from "./sections/method.ts";
 import { modelSchema } from "./sections/model.ts";
@@ -10,6 +11,7 @@ import { optimSchema } from "./sections/optim.ts";
 import { sampleSchema } from "./sections/sample.ts";
 import { saveSchema } from "./sections/save.ts";
 import { lossSchema, timestepsSchema, trainSchema } from "./sections/train.ts";
+import { validationSchema } from "./sections/validation.ts";
 
 /** Schema of a run's config. A missing section counts as an empty one, so that the missing keys in it are named. */
 export const configSchema = z.strictObject({
@@ -29,7 +31,9 @@ export const configSchema = z.strictObject({
   optim: optimSchema.prefault({}),
   memory: memorySchema.prefault({}),
   sample: sampleSchema.optional(),
+  validation: validationSchema.optional(),
   save: saveSchema.prefault({}),
+  log: logSchema.prefault({}),
 }).meta({ title: "wantune run config" });
 
 type Frozen<T> = T extends readonly unknown[] ? { readonly [K in keyof T]: Frozen<T[K]> }
@@ -66,3 +70,7 @@ export type MemoryConfig = Frozen<z.output<typeof memorySchema>>;
 export type SampleConfig = Frozen<z.output<typeof sampleSchema>>;
 /** Section `save`. */
 export type SaveConfig = Frozen<z.output<typeof saveSchema>>;
+/** Section `validation`. */
+export type ValidationConfig = Frozen<z.output<typeof validationSchema>>;
+/** Section `log`. */
+export type LogConfig = Frozen<z.output<typeof logSchema>>;

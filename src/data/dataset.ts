@@ -11,6 +11,8 @@ import type { CacheUse } from "./uses.ts";
 /** One window of a clip, or a still, that comes up as a whole. */
 export interface DatasetItem {
   readonly path: string;
+  /** Hash of the file's content. */
+  readonly content: string;
   /** Of which it is shown with one at a time; at least one. */
   readonly captions: readonly string[];
   readonly frames: number;
@@ -109,6 +111,12 @@ export class Dataset implements Disposable {
       const texts = captions.map((caption) => this.#textKeys.get(caption));
       return [latentsKeys, texts, repeats, weight, bucket, { conditionKeys, maskKeys }];
     }));
+  }
+
+  /** The part of the dataset whose items pass a test. It holds the same entries of the cache: dispose of one of the two. */
+  where(isWanted: (item: DatasetItem) => boolean): Dataset {
+    const parts = { rejected: this.rejected, cache: this.#cache, textKeys: this.#textKeys, use: this.#use };
+    return new Dataset(this.items.filter(isWanted), parts);
   }
 
   /** Batches in an epoch. */

@@ -168,7 +168,7 @@ function itemsOf({ planned, windows }: FileWindows): DatasetItem[] {
       ...(conditionKeys.length === 0 ? {} : { conditionKeys }),
       ...(maskKeys.length === 0 ? {} : { maskKeys }),
     };
-    return [{ path, captions, ...shape, repeats, weight, bucket, latentsKeys, ...beside }];
+    return [{ path, content: planned.content, captions, ...shape, repeats, weight, bucket, latentsKeys, ...beside }];
   });
 }
 

@@ -10,7 +10,7 @@ const step = z.int().min(0);
 const bytes = z.int().min(0);
 
 /** The work that a `stage` event reports on. */
-export const stageNames = ["loading", "probing", "encoding", "training", "sampling", "saving"] as const;
+export const stageNames = ["loading", "probing", "encoding", "training", "validating", "sampling", "saving"] as const;
 
 const runStarted = z.strictObject({
   type: z.literal("run.started"),
@@ -25,6 +25,36 @@ const runStarted = z.strictObject({
   totalSteps: z.int().min(1),
   /** The checkpoint's step when the run goes on; absent when it starts. What came after that step no longer counts. */
   resumedFrom: step.optional(),
+  /** Settings that are others from here on than before. */
+  changes: z.array(z.strictObject({
+    /** Dotted path in the config. */
+    path: z.string(),
+    /** As JSON; absent when it was not or is no longer set. */
+    from: z.unknown().optional(),
+    to: z.unknown().optional(),
+    /** What follows from it, in words. */
+    effect: z.string(),
+  })).optional(),
+});
+
+/** An expert of the model: the only one, or one of two. */
+const expert = z.enum(["only", "high", "low"]);
+const sigmaLoss = z.strictObject({ sigma: z.number().min(0).max(1), loss: z.number() });
+
+const noise = z.strictObject({
+  type: z.literal("noise"),
+  ...envelope,
+  /** How an expert's noise levels will be drawn. */
+  experts: z.array(z.strictObject({
+    expert,
+    /** Noise levels that can be drawn, lowest and highest. */
+    range: z.tuple([z.number(), z.number()]),
+    /** The share of the whole law that falls into the range. */
+    share: z.number(),
+    shift: z.number(),
+    /** The expert's share of draws in each tenth of the noise levels, 0 to 0.1 first. */
+    bins: z.array(z.number()),
+  })),
 });
 
 const stage = z.strictObject({
@@ -82,10 +112,51 @@ const stepDone = z.strictObject({
   /** Global norm of the gradients before clipping. */
   gradNorm: z.number().min(0),
   learningRate: z.number().min(0),
+  /** The noise level and the unweighted loss of each clip. */
+  clips: z.array(sigmaLoss).optional(),
   /** Time that this step took. */
   seconds: z.number().min(0),
+  /** Its parts, in seconds. */
+  times: z.strictObject({
+    data: z.number().min(0),
+    forward: z.number().min(0),
+    backward: z.number().min(0),
+    update: z.number().min(0),
+  }).optional(),
   samplesPerSecond: z.number().min(0),
-  memory: z.strictObject({ residentBytes: bytes, deviceBytes: bytes.optional() }),
+  tokensPerSecond: z.number().min(0).optional(),
+  /** Floating-point operations that the model needed. */
+  flops: z.number().min(0).optional(),
+  /** The share of the device's peak that they came to. */
+  utilisation: z.number().min(0).optional(),
+  memory: z.strictObject({
+    residentBytes: bytes,
+    residentPeakBytes: bytes.optional(),
+    deviceBytes: bytes.optional(),
+    devicePeakBytes: bytes.optional(),
+  }),
+});
+
+const validation = z.strictObject({
+  type: z.literal("validation"),
+  ...envelope,
+  step,
+  /** Mean over the experts. */
+  loss: z.number(),
+  /** Whether it is the lowest so far. */
+  best: z.boolean(),
+  experts: z.array(z.strictObject({ expert, loss: z.number(), sigmas: z.array(sigmaLoss) })),
+  numClips: z.int().min(1),
+  seconds: z.number().min(0),
+});
+
+const pause = z.strictObject({
+  type: z.literal("pause"),
+  ...envelope,
+  /** Updates made so far. */
+  step,
+  /** False when the run goes on. */
+  paused: z.boolean(),
 });
 
 const sample = z.strictObject({
@@ -95,6 +166,8 @@ const sample = z.strictObject({
   path: z.string(),
   prompt: z.string(),
   seed: z.int(),
+  /** Time that making it took. */
+  seconds: z.number().min(0).optional(),
 });
 
 const checkpoint = z.strictObject({ type: z.literal("checkpoint"), ...envelope, step, path: z.string(), bytes });
@@ -121,9 +194,12 @@ const runEnded = z.strictObject({
 /** Schema of every event, for those that come from a file or another process. */
 export const eventSchema = z.discriminatedUnion("type", [
   runStarted,
+  noise,
   stage,
   z.discriminatedUnion("status", [fileUsed, fileRejected]),
   stepDone,
+  validation,
+  pause,
   sample,
   checkpoint,
   lora,

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { DiskError, errorCode, messageOf, RunError } from "../base/mod.ts";
 
 /** Version of the tables below, kept in the file's own `user_version`. */
-export const DATABASE_VERSION = 1;
+export const DATABASE_VERSION = 2;
 
 const TABLES = `
   CREATE TABLE events (
@@ -20,6 +20,10 @@ const TABLES = `
   CREATE TABLE controls (id INTEGER PRIMARY KEY AUTOINCREMENT, wish TEXT NOT NULL, at TEXT NOT NULL, taken_at TEXT);
   CREATE TABLE heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL, at TEXT NOT NULL);
 `;
+
+/** What came in form 2: every config that the run has had. */
+const CONFIGS = `CREATE TABLE configs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL, json TEXT NOT NULL, at TEXT NOT NULL);`;
 
 /**
  * Opens a run's database, with its tables made when the file is new.
@@ -37,7 +41,10 @@ export function openDatabase(path: string): DatabaseSync {
           cure: "use the version of wantune that made the run",
         });
       }
-      if (version === 0) transaction(db, () => db.exec(`${TABLES} PRAGMA user_version = ${DATABASE_VERSION};`));
+      if (version < DATABASE_VERSION) {
+        const missing = version === 0 ? TABLES + CONFIGS : CONFIGS;
+        transaction(db, () => db.exec(`${missing} PRAGMA user_version = ${DATABASE_VERSION};`));
+      }
       return db;
     } catch (error) {
       db.close();

@@ -63,7 +63,9 @@ export class RunFolder implements Disposable {
       lock[Symbol.dispose]();
       throw error;
     }
-    return new RunFolder(path, lock);
+    const folder = new RunFolder(path, lock);
+    folder.#adopt(config);
+    return folder;
   }
 
   /**
@@ -81,19 +83,52 @@ export class RunFolder implements Disposable {
     return new RunFolder(full, options.lock ? RunLock.acquire(full) : undefined);
   }
 
-  /** The config that the run was started with. @throws {ConfigError} if it is damaged or of another version */
+  /** The config in the run's folder. @throws {ConfigError} if it is damaged or of another version */
   get config(): RunConfig {
-    if (this.#config === undefined) {
-      const path = this.#file("config.json");
-      let text: string;
-      try {
-        text = Deno.readTextFileSync(path);
-      } catch (error) {
-        throw diskError(`read "${path}"`, error);
-      }
-      this.#config = parseConfig(text, { path });
+    return this.#config ??= this.withOverrides([]);
+  }
+
+  /** The config in the run's folder with some values replaced, each as `a.b=value`. @throws {ConfigError} */
+  withOverrides(set: readonly string[]): RunConfig {
+    const path = this.#file("config.json");
+    try {
+      return parseConfig(Deno.readTextFileSync(path), { path, set });
+    } catch (error) {
+      throw diskError(`read "${path}"`, error);
     }
-    return this.#config;
+  }
+
+  /**
+   * The config that was last trained with. It differs from {@linkcode config} when the file was edited since.
+   * @throws {ConfigError} if it is of another version
+   */
+  get trainedConfig(): RunConfig {
+    const row = this.#guard((db) => db.prepare("SELECT json FROM configs ORDER BY id DESC LIMIT 1").get());
+    return row === undefined ? this.config : parseConfig(String(row.json), { path: this.#file("config.json") });
+  }
+
+  /** Hashes of all configs that the run was trained with. */
+  get configHashes(): string[] {
+    return this.#guard((db) => db.prepare("SELECT hash FROM configs ORDER BY id").all()).map(({ hash }) =>
+      String(hash)
+    );
+  }
+
+  /** Lets the run go on with another config, which takes the place of `config.json`. @throws {DiskError} */
+  reconfigure(config: RunConfig): void {
+    const before = this.config;
+    writeAtomically(this.#file("config.json"), JSON.stringify(config, null, 2) + "\n");
+    this.#config = config;
+    if (this.configHashes.length === 0) this.#adopt(before); // a run older than this memory
+    this.#adopt(config);
+  }
+
+  /** Remembers a config as one of the run's. */
+  #adopt(config: RunConfig): void {
+    this.#guard((db) =>
+      db.prepare("INSERT INTO configs (hash, json, at) VALUES (?, ?, ?)")
+        .run(stableHash(config), JSON.stringify(config), isoTime())
+    );
   }
 
   /** Hash of the config: equal for equal configs. */

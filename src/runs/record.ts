@@ -1,8 +1,9 @@
 /** Storing an event, and what follows from it in the other tables, in one transaction. */
 
 import type { DatabaseSync } from "node:sqlite";
-import type { EventOf, RunEvent } from "../events/mod.ts";
+import type { RunEvent } from "../events/mod.ts";
 import { transaction } from "./database.ts";
+import { stepMetrics, validationMetrics } from "./metrics.ts";
 
 /** Stores an event. Events that say a step is made again replace what was known of it. */
 export function recordEvent(db: DatabaseSync, event: RunEvent): void {
@@ -13,7 +14,9 @@ export function recordEvent(db: DatabaseSync, event: RunEvent): void {
       case "run.started":
         return supersede(db, event.resumedFrom ?? 0, event.seq);
       case "step":
-        return recordMetrics(db, event);
+        return recordMetrics(db, event.step, stepMetrics(event));
+      case "validation":
+        return recordMetrics(db, event.step, validationMetrics(event));
       case "sample":
         db.prepare("INSERT OR REPLACE INTO samples (step, path, prompt, seed, at) VALUES (?, ?, ?, ?, ?)")
           .run(event.step, event.path, event.prompt, event.seed, event.at);
@@ -36,12 +39,8 @@ function supersede(db: DatabaseSync, step: number, seq: number): void {
   }
 }
 
-function recordMetrics(db: DatabaseSync, event: EventOf<"step">): void {
+/** Stores numbers of a step under their names. */
+function recordMetrics(db: DatabaseSync, step: number, metrics: ReadonlyMap<string, number>): void {
   const insert = db.prepare("INSERT OR REPLACE INTO metrics (step, name, value) VALUES (?, ?, ?)");
-  const { epoch, loss, gradNorm, learningRate, seconds, samplesPerSecond, memory } = event;
-  for (
-    const [name, value] of Object.entries({ epoch, loss, gradNorm, learningRate, seconds, samplesPerSecond, ...memory })
-  ) {
-    if (value !== undefined) insert.run(event.step, name, value);
-  }
+  for (const [name, value] of metrics) insert.run(step, name, value);
 }

@@ -18,7 +18,7 @@ import {
 } from "../torch/mod.ts";
 import { NUM_TRAIN_TIMESTEPS, padPrompt, TEXT_LENGTH, type TransformerInputs } from "../wan/mod.ts";
 import { meanOne } from "./objective.ts";
-import { drawSigma, type NoiseLaw, noiseLaw, type SigmaRange } from "./timesteps.ts";
+import { drawSigma, noiseLaw, type SigmaRange } from "./timesteps.ts";
 
 /** One micro-step's data, as the data path gives it. */
 export interface ClipBatch {
@@ -28,6 +28,8 @@ export interface ClipBatch {
   readonly text: readonly Tensor[];
   /** What each place counts in the loss [B, 1, T, h, w], 0 to 1; absent when all count alike */
   readonly mask?: Tensor | undefined;
+  /** Factor of each clip's loss; absent when all are 1 */
+  readonly clipWeights?: readonly number[] | undefined;
   /** Channels that stand beside the noise [B, 4 + C, T, h, w]: which frames are given, and their latents; I2V-A14B's */
   readonly condition?: Tensor | undefined;
 }
@@ -39,6 +41,8 @@ export interface Problem {
   readonly target: Tensor;
   /** The noise level of each clip, on the host */
   readonly sigmas: readonly number[];
+  /** Factor of each clip's loss, on the host */
+  readonly clipWeights: readonly number[];
   /** The shift that the levels were drawn with */
   readonly shift: number;
   /** The noise level of each latent frame [B, 1, T, 1, 1] */
@@ -47,8 +51,29 @@ export interface Problem {
   readonly weights: Tensor | undefined;
 }
 
-/** How a problem is made; with the seed, the micro-step decides noise, sigmas and conditioning. */
-export interface ProblemOptions {
+/** Where and for which transformer a problem is made. */
+export interface Place {
+  readonly device: Device;
+  readonly dtype: DType;
+  /** The transformer's patch size */
+  readonly patchSize: readonly [number, number, number];
+}
+
+/** What is drawn for a batch before its tensors; one entry of each list a clip. */
+export interface Draws {
+  readonly sigmas: readonly number[];
+  /** The shift that the levels were drawn with */
+  readonly shift: number;
+  /** Whether the first latent frame is given */
+  readonly given: readonly boolean[];
+  /** The share of noise mixed into what is given */
+  readonly givenNoise: readonly number[];
+  readonly noiseSeed: bigint;
+  readonly givenNoiseSeed: bigint;
+}
+
+/** How a problem is drawn; with the seed, the micro-step decides noise, sigmas and conditioning. */
+export interface ProblemOptions extends Place {
   readonly train: TrainConfig;
   /** Counted over the whole run */
   readonly microStep: number;
@@ -56,49 +81,42 @@ export interface ProblemOptions {
   readonly expertMicroStep?: number | undefined;
   /** Sigmas that the expert works at; all if absent */
   readonly range?: SigmaRange | undefined;
-  readonly device: Device;
-  readonly dtype: DType;
-  /** The transformer's patch size */
-  readonly patchSize: readonly [number, number, number];
+}
+
+/** Draws the problem of a micro-step. */
+export function makeProblem(batch: ClipBatch, options: ProblemOptions): Problem {
+  return noisedProblem(batch, { ...draw(batch, options), ...options });
 }
 
 /**
- * Noises a batch: x = (1 − sigma) · clean + sigma · noise. With image conditioning a clip's first latent frame stays
- * clean, has timestep 0 and does not count in the loss.
+ * Noises a batch: x = (1 − sigma) · clean + sigma · noise. A first latent frame that is given stays clean, has timestep 0
+ * and does not count in the loss.
  * Source: arXiv:2503.20314, section 4.2; the clean first frame follows Wan-Video/Wan2.2 wan/textimage2video.py, channels
  * beside the noise wan/image2video.py
  */
-export function makeProblem(batch: ClipBatch, options: ProblemOptions): Problem {
-  const { train, microStep, device, dtype, patchSize } = options;
+export function noisedProblem(batch: ClipBatch, options: Draws & Place): Problem {
+  const { sigmas, shift, given, givenNoise, noiseSeed, device, dtype, patchSize } = options;
   const { B, C, T, h, w } = dims(batch.latents, "B C T h w");
-  const frameTokens = (h / patchSize[1]) * (w / patchSize[2]);
-  const law = noiseLaw(train.timesteps, { frameTokens, range: options.range });
-  const sigmas = drawSigmas(B, { ...options, law });
-  const given = sigmas.map((_, index) =>
-    T > 1 && random(seedFor(train.seed, "image-conditioning", microStep, index)).next() < train.imageConditioning
-  );
   const someGiven = given.includes(true);
   /** One value for each clip and latent frame, another for a first one that is given. */
   const perFrame = (values: readonly number[], first: (b: number) => number): number[] =>
     values.flatMap((value, b) => Array.from({ length: T }, (_, t) => t === 0 && given[b] ? first(b) : value));
   return tidy(() => {
-    using generator = Generator.seeded(seedFor(train.seed, "noise", microStep));
+    using generator = Generator.seeded(noiseSeed);
     // Drawn on the host, so that a seed means the same on every device.
     const noise = randn([B, C, T, h, w], { generator }).to({ device });
     const clean = batch.latents.to({ device, dtype: "float32" });
-    const extra = sigmas.map((_, index) => conditioningNoise(train, { microStep, index }));
-    const mixed = tensor(perFrame(sigmas, (b) => extra[b] ?? 0), { shape: [B, 1, T, 1, 1], device });
+    const mixed = tensor(perFrame(sigmas, (b) => givenNoise[b] ?? 0), { shape: [B, 1, T, 1, 1], device });
     const noisy = clean.mul(mixed.rsub(1)).add(noise.mul(mixed));
-    const condition = batch.condition === undefined
-      ? []
-      : [noiseCondition(batch.condition.to({ device, dtype: "float32" }), { train, microStep, extra })];
+    const beside = batch.condition === undefined ? [] : [noisedCondition(batch.condition.to({ device }), options)];
     const frames = tensor(perFrame(given.map(() => 1), () => 0), { shape: [B, 1, T, 1, 1] });
     const timesteps = sigmas.map((value) => value * NUM_TRAIN_TIMESTEPS);
     return {
       inputs: {
-        hiddenStates: (condition.length > 0 ? cat([noisy, ...condition], 1) : noisy).to({ dtype }),
+        hiddenStates: (beside.length > 0 ? cat([noisy, ...beside], 1) : noisy).to({ dtype }),
         timestep: someGiven
-          ? tensor(perFrame(timesteps, () => 0), { shape: [B, T] }).repeatInterleave(frameTokens, 1)
+          ? tensor(perFrame(timesteps, () => 0), { shape: [B, T] })
+            .repeatInterleave((h / patchSize[1]) * (w / patchSize[2]), 1)
           : tensor(timesteps),
         encoderHiddenStates: stack(batch.text.map((rows) => padPrompt(rows.float(), TEXT_LENGTH))).to({
           device,
@@ -107,47 +125,59 @@ export function makeProblem(batch: ClipBatch, options: ProblemOptions): Problem 
       },
       target: noise.sub(clean),
       sigmas,
-      shift: law.shift,
+      clipWeights: batch.clipWeights ?? sigmas.map(() => 1),
+      shift,
       frameSigmas: tensor(perFrame(sigmas, () => 0), { shape: [B, 1, T, 1, 1], device }),
       weights: lossWeights(batch.mask, someGiven ? frames : undefined)?.to({ device }),
     };
   });
 }
 
-function drawSigmas(B: number, options: ProblemOptions & { law: NoiseLaw }): number[] {
-  const { train: { seed, timesteps: { strata } }, microStep, expertMicroStep = microStep, law } = options;
-  return Array.from(
-    { length: B },
-    (_, index) => drawSigma(law, { seed, microStep, index, ordinal: expertMicroStep * B + index }, strata),
-  );
+/** Everything that is drawn for a micro-step. */
+function draw(batch: ClipBatch, options: ProblemOptions): Draws {
+  const { train, microStep, expertMicroStep = microStep, range, patchSize } = options;
+  const { seed, timesteps } = train;
+  const { B, T, h, w } = dims(batch.latents, "B _ T h w");
+  const law = noiseLaw(timesteps, { frameTokens: (h / patchSize[1]) * (w / patchSize[2]), range });
+  const each = <T>(value: (index: number) => T): T[] => Array.from({ length: B }, (_, index) => value(index));
+  return {
+    sigmas: each((index) => {
+      const ordinal = expertMicroStep * B + index;
+      return drawSigma(law, { seed, microStep, index, ordinal }, timesteps.strata);
+    }),
+    shift: law.shift,
+    given: each((index) =>
+      T > 1 && random(seedFor(seed, "image-conditioning", microStep, index)).next() < train.imageConditioning
+    ),
+    givenNoise: each((index) => shareOfNoise(train, { microStep, index })),
+    noiseSeed: seedFor(seed, "noise", microStep),
+    givenNoiseSeed: seedFor(seed, "conditioning-noise", microStep),
+  };
 }
 
 /** Deviation of the logarithm of the noise on frames that are given. Source: Wan-Video/Wan2.2 wan/utils/utils.py, a hint only */
 const CONDITIONING_SPREAD = 0.5;
 
 /** The share of noise mixed into the frames of a clip that are given. */
-function conditioningNoise(
-  { conditioningNoise: median, seed }: TrainConfig,
+function shareOfNoise(
+  { conditioningNoise: middle, seed }: TrainConfig,
   { microStep, index }: { microStep: number; index: number },
 ): number {
-  if (median === 0) return 0;
+  if (middle === 0) return 0;
   const normal = random(seedFor(seed, "conditioning-noise", microStep, index)).normal();
-  return Math.min(1, median * Math.exp(CONDITIONING_SPREAD * normal));
+  return Math.min(1, middle * Math.exp(CONDITIONING_SPREAD * normal));
 }
 
 /** Mixes noise into the latents of frames that are given as channels; the mask and the grey frames stay. */
-function noiseCondition(
-  condition: Tensor,
-  { train, microStep, extra }: { train: TrainConfig; microStep: number; extra: readonly number[] },
-): Tensor {
-  if (train.conditioningNoise === 0) return condition;
+function noisedCondition(condition: Tensor, { givenNoise, givenNoiseSeed }: Draws): Tensor {
+  if (givenNoise.every((share) => share === 0)) return condition.float();
   const { B, K, T, h, w } = dims(condition, "B K T h w");
   const { device } = condition;
   const C = K - MASK_CHANNELS;
-  using generator = Generator.seeded(seedFor(train.seed, "conditioning-noise", microStep));
+  using generator = Generator.seeded(givenNoiseSeed);
   const noise = randn([B, C, T, h, w], { generator }).to({ device });
-  const mask = condition.narrow(1, 0, MASK_CHANNELS), latents = condition.narrow(1, MASK_CHANNELS, C);
-  const shares = mask.amax([1], true).mul(tensor(extra, { shape: [B, 1, 1, 1, 1], device })); // [B, 1, T, h, w]
+  const mask = condition.narrow(1, 0, MASK_CHANNELS).float(), latents = condition.narrow(1, MASK_CHANNELS, C).float();
+  const shares = mask.amax([1], true).mul(tensor(givenNoise, { shape: [B, 1, 1, 1, 1], device })); // [B, 1, T, h, w]
   return cat([mask, latents.add(noise.sub(latents).mul(shares))], 1);
 }
 

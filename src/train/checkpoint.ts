@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { diskError, makeFolder, RunError, syncFolder, writeAtomically } from "../base/mod.ts";
 import type { CheckpointRef } from "../runs/mod.ts";
 import { noGrad, type Tensor } from "../torch/mod.ts";
+import type { Journal } from "./journal.ts";
 import { openWeights, saveSafetensors } from "../weights/mod.ts";
 
 /** The tensors that a checkpoint holds, by name; a resume copies into the very same tensors. */
@@ -23,13 +24,14 @@ const OPTIMIZER = "optimizer.safetensors";
  * @param folder the run's folder of checkpoints
  * @param options.step optimizer steps taken
  * @param options.dataFingerprint of the data set, so that a resume can tell whether it is still the same
+ * @param options.journal what the run remembers besides tensors
  * @throws {DiskError} if the disk refuses; then the folder is as it was
  */
 export function saveCheckpoint(
   folder: string,
-  options: { step: number; configHash: string; dataFingerprint?: string; state: TrainState },
+  options: { step: number; configHash: string; dataFingerprint?: string; journal?: Journal; state: TrainState },
 ): { path: string; bytes: number } {
-  const { step, configHash, dataFingerprint, state } = options;
+  const { step, configHash, dataFingerprint, journal, state } = options;
   const name = `step-${String(step).padStart(8, "0")}`;
   const path = join(folder, name);
   const partial = join(folder, `.${name}.partial`);
@@ -42,7 +44,7 @@ export function saveCheckpoint(
   try {
     saveSafetensors(join(partial, PARAMS), state.params);
     saveSafetensors(join(partial, OPTIMIZER), state.optimizer);
-    const manifest = { version: 1, step, configHash, dataFingerprint };
+    const manifest = { version: 1, step, configHash, dataFingerprint, journal };
     writeAtomically(join(partial, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");
     const bytes = [PARAMS, OPTIMIZER].reduce((sum, file) => sum + Deno.statSync(join(partial, file)).size, 0);
     try {
@@ -63,25 +65,41 @@ export function saveCheckpoint(
   }
 }
 
-/** Removes all but the newest checkpoints. @throws {DiskError} if the disk refuses */
-export function pruneCheckpoints(whole: readonly CheckpointRef[], keep: number): void {
-  for (const { path } of whole.slice(0, Math.max(0, whole.length - keep))) {
+/** Which checkpoints stay. */
+export interface Retention {
+  /** How many of the newest */
+  readonly keep: number;
+  /** Those at multiples of this */
+  readonly keepEverySteps?: number | undefined;
+  /** The step of the best one, where one is known */
+  readonly best?: number | undefined;
+}
+
+/** Removes the checkpoints that need not stay. @throws {DiskError} if the disk refuses */
+export function pruneCheckpoints(whole: readonly CheckpointRef[], { keep, keepEverySteps, best }: Retention): void {
+  const stays = ({ step }: CheckpointRef): boolean =>
+    step === best || (keepEverySteps !== undefined && step % keepEverySteps === 0);
+  for (const checkpoint of whole.slice(0, Math.max(0, whole.length - keep)).filter((each) => !stays(each))) {
     try {
-      Deno.removeSync(path, { recursive: true });
+      Deno.removeSync(checkpoint.path, { recursive: true });
     } catch (error) {
-      throw diskError(`remove the old checkpoint "${path}"`, error);
+      throw diskError(`remove the old checkpoint "${checkpoint.path}"`, error);
     }
   }
 }
 
 /**
  * Copies a checkpoint into the state of a run set up the same way.
+ * @param options.configHashes of the configs that the run has had
  * @returns the steps taken so far
  * @throws {RunError} if it was made with another config, or holds other tensors
  */
-export function loadCheckpoint(checkpoint: CheckpointRef, options: { configHash: string; state: TrainState }): number {
-  const { configHash, state } = options;
-  if (checkpoint.manifest.configHash !== configHash) {
+export function loadCheckpoint(
+  checkpoint: CheckpointRef,
+  options: { configHashes: readonly unknown[]; state: TrainState },
+): number {
+  const { configHashes, state } = options;
+  if (!configHashes.includes(checkpoint.manifest.configHash)) {
     throw new RunError(`Cannot resume from ${checkpoint.path}: it was made with another config.`, {
       cure: "Resume with the config in the run's own folder, or start a new run.",
     });

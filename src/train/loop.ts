@@ -3,18 +3,25 @@
  * out by one function, wishes come in by another that is asked between steps.
  */
 import { join } from "node:path";
-import { messageOf, WantuneError } from "../base/mod.ts";
+import { messageOf, RunError, WantuneError } from "../base/mod.ts";
+import type { BatchOptions } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { RunFolder, Wish } from "../runs/mod.ts";
 import { wholeCheckpoints } from "../runs/mod.ts";
-import { type Device, deviceMemory, type Tensor } from "../torch/mod.ts";
-import type { ClipBatch } from "./batch.ts";
+import type { Tensor } from "../torch/mod.ts";
 import { updateState, useAverages } from "./average.ts";
-import { loadCheckpoint, pruneCheckpoints, saveCheckpoint, type TrainState } from "./checkpoint.ts";
+import type { ClipBatch } from "./batch.ts";
+import type { Change } from "./changes.ts";
+import { loadCheckpoint, type TrainState } from "./checkpoint.ts";
+import { freshJournal, type Journal, journalOf, lossLimit, rememberLoss } from "./journal.ts";
+import { judgeStep } from "./judge.ts";
+import { Meter } from "./meter.ts";
+import { describeNoise } from "./noise.ts";
+import { breathe, isStop, Occasions } from "./occasions.ts";
 import { saveOutputs } from "./outputs.ts";
-import { hasSamples, type MadeSample, makeSamples } from "./sample.ts";
+import type { MadeSample } from "./sample.ts";
 import { readBatch, type Session, setUp } from "./setup.ts";
-import { trainStep } from "./step.ts";
+import { type StepResult, trainStep } from "./step.ts";
 import { takeTurn, type Trainee } from "./trainee.ts";
 import { turns } from "./turns.ts";
 
@@ -41,6 +48,8 @@ export interface TrainOptions {
   readonly signal?: AbortSignal | undefined;
   /** Goes on from the newest whole checkpoint, if there is one. */
   readonly resume: boolean;
+  /** Settings that are others than when the run was last trained. */
+  readonly changes?: readonly Change[];
   readonly version: string;
   readonly observer?: TrainObserver;
 }
@@ -77,15 +86,66 @@ export async function train(options: TrainOptions): Promise<TrainStatus> {
 }
 
 async function loop(session: Session, options: TrainOptions): Promise<TrainStatus> {
-  const { folder, emit, wishes, signal } = options;
-  const { config, dataset, trainees } = session;
-  const { train, save } = config;
-  const state = stateOf(session);
+  const { folder, emit, signal, observer } = options;
+  const { config: { train }, dataset, trainees } = session;
   const order = { steps: trainees.map((trainee) => trainee.config.train.steps), switchEvery: train.switchEvery };
   const numSteps = order.steps.reduce((sum, steps) => sum + steps, 0);
+  const state = stateOf(session);
+  const { first, journal } = begin(session, { ...options, state, numSteps });
+  const batches = batchesOf(session);
+  const stepsPerEpoch = dataset.batchesPerEpoch(batches) / train.gradientAccumulation;
+  const onSample = (made: MadeSample): void => observer?.onSample?.(made);
+  const occasions = new Occasions(session, {
+    ...{ folder, emit, state, journal, numSteps, stepsPerEpoch, onSample, signal, first },
+  });
+  const meter = new Meter(session);
+
+  observer?.onReady?.(session);
+  await occasions.begin(first);
+  let step = first, lastHeartbeat = -Infinity;
+  for (const turn of turns(order).drop(first)) {
+    if (occasions.isStale) break;
+    if (performance.now() - lastHeartbeat > HEARTBEAT_MS) {
+      folder.heartbeat();
+      lastHeartbeat = performance.now();
+    }
+    for (const wish of await settled(step, options)) {
+      if (wish === "save") occasions.checkpoint(step);
+      else if (wish === "sample") await occasions.sample(step);
+      else if (wish === "stop") {
+        occasions.checkpoint(step);
+        return "stopped";
+      }
+    }
+    const from = performance.now();
+    const trainee = trainees[turn.expert] as Trainee;
+    takeTurn(trainee, trainees);
+    const result = takeStep(session, { trainee, batches, step, ownStep: turn.step, journal });
+    step++;
+    const seconds = (performance.now() - from) / 1000;
+    emit(meter.record(trainee, { result, step, epoch: step / stepsPerEpoch, seconds }));
+    await occasions.after(step);
+    await breathe();
+  }
+  finish(session, { ...options, state, journal, step });
+  return "done";
+}
+
+/** Goes back to the newest checkpoint, if the run is to go on, and tells that it begins. */
+function begin(
+  session: Session,
+  options: TrainOptions & { state: TrainState; numSteps: number },
+): { first: number; journal: Journal } {
+  const { folder, emit, state, numSteps, changes = [] } = options;
+  const { dataset: { fingerprint }, trainees } = session;
   const latest = options.resume ? folder.latestCheckpoint() : undefined;
-  const first = latest === undefined ? 0 : loadCheckpoint(latest, { configHash: folder.configHash, state });
-  const { fingerprint } = dataset;
+  const configHashes = [...folder.configHashes, folder.configHash];
+  const first = latest === undefined ? 0 : loadCheckpoint(latest, { configHashes, state });
+  if (first > numSteps) {
+    throw new RunError(`Cannot go on to step ${numSteps}: the run has taken ${first} steps already.`, {
+      cure: "ask for more steps",
+    });
+  }
   if (typeof latest?.manifest.dataFingerprint === "string" && latest.manifest.dataFingerprint !== fingerprint) {
     emit({
       type: "warning",
@@ -102,95 +162,54 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
       .reduce((sum, param) => sum + param.numel, 0),
     totalSteps: numSteps,
     ...(latest === undefined ? {} : { resumedFrom: first }),
+    ...(changes.length === 0 ? {} : { changes: [...changes] }),
   });
-
-  const batches = { batchSize: train.batchSize, seed: train.seed, captionDropout: config.data.captionDropout };
-  const batchesPerEpoch = dataset.batchesPerEpoch(batches);
-  let savedAt = first, sampledAt = -1, lastHeartbeat = -Infinity;
-  const checkpoint = (step: number): void => {
-    if (savedAt === step && step > 0) return;
-    const saved = saveCheckpoint(folder.checkpointsDir, {
-      step,
-      configHash: folder.configHash,
-      dataFingerprint: fingerprint,
-      state,
-    });
-    pruneCheckpoints(wholeCheckpoints(folder.checkpointsDir), save.keep);
-    savedAt = step;
-    emit({ type: "checkpoint", step, ...saved });
-    if (save.intermediate && step > 0 && step < numSteps) {
-      emit({ type: "lora", paths: saveOutputs(session, { folder: stepFolder(folder.outputsDir, step), step }) });
-    }
-  };
-  const { sample: wanted } = config;
-  const samplesDue = (step: number): boolean =>
-    wanted !== undefined && (step % wanted.everySteps === 0 || step === numSteps);
-  const sample = async (step: number): Promise<void> => {
-    if (sampledAt === step) return;
-    sampledAt = step;
-    const onSample = (made: MadeSample): void => options.observer?.onSample?.(made);
-    using _ = useAverages(trainees);
-    try {
-      await makeSamples(session, { step, folder: folder.samplesDir, emit, onSample, signal });
-    } catch (error) {
-      if (!isStop(error, signal)) throw error;
-    }
-  };
-
-  options.observer?.onReady?.(session);
-  // After a resume only those that the end of the process before came between.
-  const made = first > 0 && hasSamples(folder.samplesDir, { step: first, count: wanted?.prompts.length ?? 0 });
-  if (samplesDue(first) && !made) await sample(first);
-  let step = first;
-  for (const turn of turns(order).drop(first)) {
-    if (performance.now() - lastHeartbeat > HEARTBEAT_MS) {
-      folder.heartbeat();
-      lastHeartbeat = performance.now();
-    }
-    for (const wish of await settled(wishes, folder)) {
-      if (wish === "save") checkpoint(step);
-      else if (wish === "sample") await sample(step);
-      else if (wish === "stop") {
-        checkpoint(step);
-        return "stopped";
-      }
-    }
-    const from = performance.now();
-    const trainee = trainees[turn.expert] as Trainee;
-    takeTurn(trainee, trainees);
-    const batchAt = (microStep: number): ClipBatch => readBatch(session, { microStep, ...batches });
-    const result = trainStep(trainee, { step, ownStep: turn.step, batchAt });
-    const seconds = (performance.now() - from) / 1000;
-    const done = ++step;
-    emit({
-      type: "step",
-      step: done,
-      ...(trainee.expert === "only" ? {} : { expert: trainee.expert }),
-      epoch: done * train.gradientAccumulation / batchesPerEpoch,
-      ...result,
-      seconds,
-      samplesPerSecond: train.batchSize * train.gradientAccumulation / seconds,
-      memory: memoryNow(session.device),
-    });
-    if (done % save.everySteps === 0 || done === numSteps) checkpoint(done);
-    if (samplesDue(done)) await sample(done);
-    await breathe();
-  }
-  using _ = useAverages(trainees);
-  options.observer?.onTrained?.(session);
-  const paths = saveOutputs(session, { folder: folder.outputsDir, step });
-  emit({ type: "lora", paths });
-  return "done";
+  emit(describeNoise(session));
+  return { first, journal: latest === undefined ? freshJournal() : journalOf(latest) };
 }
 
-/** Where the results of a step go. */
-function stepFolder(outputs: string, step: number): string {
-  return join(outputs, `step-${String(step).padStart(8, "0")}`);
+/** Takes a step, unless its loss says that something is wrong. @throws {TorchError} naming the files of the step */
+function takeStep(
+  session: Session,
+  options: { trainee: Trainee; batches: BatchOptions; step: number; ownStep: number; journal: Journal },
+): StepResult {
+  const { trainee, batches, step, ownStep, journal } = options;
+  const files: string[] = [];
+  const batchAt = (microStep: number): ClipBatch => {
+    const batch = readBatch(session, { microStep, ...batches });
+    files.push(...batch.items.map(({ path }) => path));
+    return batch;
+  };
+  const { expert, config: { train } } = trainee;
+  const limit = lossLimit(journal, { expert, ratio: train.maxLossRatio });
+  const judge = (found: { loss: number; gradNorm: number }): void => judgeStep(found, { step: step + 1, limit, files });
+  const result = trainStep(trainee, { step, ownStep, batchAt, judge });
+  rememberLoss(journal, { expert, loss: result.loss });
+  return result;
 }
 
-/** Whether an error says no more than that a stop was wished. */
-function isStop(error: unknown, signal: AbortSignal | undefined): boolean {
-  return signal?.aborted === true && error === signal.reason;
+/** Writes what the run was for; where validation found an earlier step better, what was trained up to it as well. */
+function finish(
+  session: Session,
+  options: TrainOptions & { state: TrainState; journal: Journal; step: number },
+): void {
+  const { folder, emit, state, journal, step, observer } = options;
+  const save = (place: { folder: string; step: number }): void => {
+    using _ = useAverages(session.trainees);
+    if (place.step === step) observer?.onTrained?.(session);
+    emit({ type: "lora", paths: saveOutputs(session, place) });
+  };
+  save({ folder: folder.outputsDir, step });
+  const { validation } = journal;
+  const best = wholeCheckpoints(folder.checkpointsDir).find((checkpoint) => checkpoint.step === validation?.best?.step);
+  if (best === undefined || best.step === step) return;
+  loadCheckpoint(best, { configHashes: folder.configHashes, state });
+  save({ folder: join(folder.outputsDir, "best"), step: best.step });
+}
+
+/** How the steps of a session ask for their data. */
+function batchesOf({ config: { train, data } }: Session): BatchOptions {
+  return { batchSize: train.batchSize, seed: train.seed, captionDropout: data.captionDropout };
 }
 
 /** What a checkpoint of a session holds; where two experts are trained, each tensor under its expert's name. */
@@ -204,29 +223,21 @@ function stateOf({ trainees }: Session): TrainState {
 }
 
 /** The wishes to act on now; while a pause is wished this waits, and a stop ends the pause. */
-async function settled(wishes: () => readonly Wish[], folder: RunFolder): Promise<Wish[]> {
+async function settled(step: number, { wishes, folder, emit }: TrainOptions): Promise<Wish[]> {
   const settled: Wish[] = [];
-  let paused = false;
+  let paused = false as boolean;
   do {
+    const before: boolean = paused;
     for (const wish of wishes()) {
       if (wish === "pause") paused = true;
       else if (wish === "resume" || wish === "stop") paused = false;
       if (wish !== "pause" && wish !== "resume") settled.push(wish);
     }
+    if (paused !== before) emit({ type: "pause", step, paused });
     if (paused) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_POLL_MS));
       folder.heartbeat();
     }
   } while (paused);
   return settled;
-}
-
-/** Lets signals and timers through between two steps: native calls block the event loop. */
-function breathe(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
-}
-
-function memoryNow(device: Device): { residentBytes: number; deviceBytes?: number } {
-  const residentBytes = Deno.memoryUsage().rss;
-  return device === "cpu" ? { residentBytes } : { residentBytes, deviceBytes: deviceMemory(device).allocated };
 }

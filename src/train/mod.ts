@@ -1,5 +1,6 @@
 /** Training: from a config to a LoRA. */
 export { cacheClips } from "./cache_clips.ts";
+export { type Change, configChanges } from "./changes.ts";
 export { type EncodedClip, FIXED_SIGMAS, type FixedLoss, fixedNoiseLoss } from "./fixed_loss.ts";
 export { train, type TrainObserver, type TrainOptions, type TrainStatus } from "./loop.ts";
 export { type MadeSample, type SampledVideo, toPixels } from "./sample.ts";

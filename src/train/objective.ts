@@ -13,21 +13,22 @@ export interface Cost {
 }
 
 /** The part of a problem that the loss looks at. */
-export type Answer = Pick<Problem, "target" | "weights" | "frameSigmas" | "sigmas" | "shift">;
+export type Answer = Pick<Problem, "target" | "weights" | "frameSigmas" | "sigmas" | "clipWeights" | "shift">;
 
 /**
- * The loss that the config describes: mean over clips of w(sigma) · (error + temporal · consistency).
+ * The loss that the config describes: mean over clips of w(sigma) · weight of the clip ·
+ * (error + temporal · consistency).
  * @param output the model's, [B, C, T, h, w]
  */
 export function lossOf(output: Tensor, answer: Answer, loss: LossConfig): Cost {
-  const { target, weights, sigmas, shift } = answer;
+  const { target, weights, sigmas, clipWeights, shift } = answer;
   const error = output.float().sub(target);
   const perClip = clipMeans(pointwise(error, loss), weights);
   let total = perClip;
   if (loss.temporal > 0 && error.size(2) > 1) total = total.add(consistency(error, answer), loss.temporal);
-  if (loss.weighting !== "none") {
-    total = total.mul(tensor(sigmas.map(weighting(loss.weighting, shift)), { device: error.device }));
-  }
+  const weightOf = weighting(loss.weighting, shift);
+  const factors = sigmas.map((sigma, i) => weightOf(sigma) * (clipWeights[i] ?? 1));
+  if (factors.some((factor) => factor !== 1)) total = total.mul(tensor(factors, { device: error.device }));
   return { loss: total.mean(), perClip: perClip.detach() };
 }
 

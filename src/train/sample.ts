@@ -89,11 +89,12 @@ export async function makeSamples(
   for (const [index, prompt] of sample.prompts.entries()) {
     emit({ type: "stage", stage: "sampling", done: index, total, item: prompt });
     const { seed } = sample;
+    const from = performance.now();
     const video = await sampleVideo(session, { sample, prompt, seed, signal });
     const path = samplePath(folder, { step, index });
     await writeVideo(path, video.pixels, { ...video, comment: JSON.stringify({ prompt, seed, step }), signal });
     writeFigures(path, video.pixels, video);
-    emit({ type: "sample", step, path, prompt, seed });
+    emit({ type: "sample", step, path, prompt, seed, seconds: (performance.now() - from) / 1000 });
     onSample({ step, index, video });
   }
   emit({ type: "stage", stage: "sampling", done: total, total });

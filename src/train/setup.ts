@@ -1,13 +1,14 @@
 /** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
 import { ConfigError } from "../base/mod.ts";
 import type { RunConfig, SettledConfig } from "../config/mod.ts";
-import { type BatchOptions, type Dataset, prepareDataset } from "../data/mod.ts";
+import { type Batch, type BatchOptions, type Dataset, prepareDataset } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { BlockPlan } from "../parallel/mod.ts";
 import { cudaDeviceCount, type Device, type DType, type Tensor, zeros } from "../torch/mod.ts";
 import { type ModelSource, openModel, type WanTransformer } from "../wan/mod.ts";
 import type { ClipBatch } from "./batch.ts";
 import { folderEncoders } from "./encoders.ts";
+import { splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
 import { makePlan } from "./plan.ts";
@@ -18,7 +19,10 @@ import { makeTrainee, type Trainee } from "./trainee.ts";
 export interface Session extends Disposable {
   /** The run's, with its length in steps. */
   readonly config: SettledConfig;
+  /** What is trained on. */
   readonly dataset: Dataset;
+  /** What is only measured on; undefined where nothing is held out. */
+  readonly heldOut: Dataset | undefined;
   /** The experts that are trained, in the order of their turns: the only one, or high noise before low. */
   readonly trainees: readonly Trainee[];
   /** The text encoder, where something is trained on it. */
@@ -55,7 +59,8 @@ export async function setUp(
   const dtype = resolveDtype(given.model.dtype, device);
   const models = openModels(given);
   using stack = new DisposableStack();
-  const dataset = stack.use(await encodeClips(given, { models, device, emit, signal }));
+  const prepared = stack.use(await encodeClips(given, { models, device, emit, signal }));
+  const { training: dataset, heldOut } = splitDataset(prepared, given);
   const config = settleSteps(given, { batchesPerEpoch: dataset.batchesPerEpoch(given.train) });
   signal?.throwIfAborted();
 
@@ -83,7 +88,7 @@ export async function setUp(
   );
   const owned = stack.move();
   return {
-    ...{ config, dataset, trainees, text, device, dtype, models, variant: models.variant.name },
+    ...{ config, dataset, heldOut, trainees, text, device, dtype, models, variant: models.variant.name },
     [Symbol.dispose]: () => owned.dispose(),
   };
 }
@@ -92,9 +97,11 @@ export async function setUp(
 export function readBatch(
   { dataset, text }: Pick<Session, "dataset" | "text">,
   { microStep, ...options }: BatchOptions & { microStep: number },
-): ClipBatch {
+): ClipBatch & Pick<Batch, "items"> {
   const batch = dataset.batch(microStep, options);
-  return text === undefined ? batch : { ...batch, text: batch.captions.map((caption) => text.encode(caption)) };
+  const clipWeights = batch.items.map(({ weight }) => weight);
+  if (text === undefined) return { ...batch, clipWeights };
+  return { ...batch, clipWeights, text: batch.captions.map((caption) => text.encode(caption)) };
 }
 
 /** Decides which blocks of a loaded model keep their graph, and tells it. */
@@ -143,7 +150,7 @@ export async function encodeClips(
   const { models, device, emit, signal } = options;
   using encoders = folderEncoders(models, { device, emit });
   const { sample } = config;
-  return await prepareDataset(config.data, {
+  return await prepareDataset(withHeldOutSources(config), {
     geometry: {
       spatialDivisor: models.spatialDivisor,
       temporalStride: models.temporalStride,

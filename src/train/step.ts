@@ -1,9 +1,10 @@
 /** One optimizer step: micro-steps through the block engine, one look at loss and norm, clipping, update. */
-import { TorchError } from "../base/mod.ts";
-import { clipGradients, forwardBackward, totalNorm } from "../parallel/mod.ts";
-import { stack, type Tensor, tidy } from "../torch/mod.ts";
+import { clipGradients, forwardBackward, totalNorm, type Trainable } from "../parallel/mod.ts";
+import { cat, stack, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 import { type Stem, trainableParts, type TransformerInputs } from "../wan/mod.ts";
 import { type ClipBatch, makeProblem } from "./batch.ts";
+import { judgeStep } from "./judge.ts";
+import { Laps, type StepTimes } from "./laps.ts";
 import { lossOf } from "./objective.ts";
 import { scheduledRate } from "./optimizer.ts";
 import { afterUpdate, beginMicroStep } from "./trained.ts";
@@ -17,6 +18,17 @@ export interface StepOptions {
   readonly ownStep?: number;
   /** The data of a micro-step, counted over the whole run; its tensors are freed by the step. */
   readonly batchAt: (microStep: number) => ClipBatch;
+  /** Looks at the numbers before anything is updated, and throws to leave everything as it is; refuses what is not finite if absent. */
+  readonly judge?: (found: { readonly loss: number; readonly gradNorm: number }) => void;
+}
+
+/** One clip of a step. */
+export interface ClipResult {
+  readonly sigma: number;
+  /** By the kind of the loss, without weights of noise levels and without other terms */
+  readonly loss: number;
+  /** Of the transformer */
+  readonly tokens: number;
 }
 
 /** What a step found. */
@@ -26,55 +38,88 @@ export interface StepResult {
   /** Global norm before clipping */
   readonly gradNorm: number;
   readonly learningRate: number;
+  readonly clips: readonly ClipResult[];
+  readonly times: StepTimes;
 }
 
 /**
  * Takes an optimizer step.
- * @throws {TorchError} before the update if loss or gradients are not finite
+ * @throws whatever `judge` throws, a {TorchError} unless given; then nothing is updated
  */
-export function trainStep(trainee: Trainee, { step, ownStep = step, batchAt }: StepOptions): StepResult {
-  const { config, range, model, trained, optimizer, ema, gradients, plan, device, dtype } = trainee;
-  const accumulated = config.train.gradientAccumulation;
+export function trainStep(trainee: Trainee, options: StepOptions): StepResult {
+  const { config, model, trained, optimizer, ema, gradients } = trainee;
+  const { step, ownStep = step } = options;
+  const judge = options.judge ?? ((found) => judgeStep(found, { step: step + 1 }));
+  const { gradientAccumulation, maxGradNorm } = config.train;
+  const laps = new Laps();
   const trainable = trainableParts(model, trained.params);
   return tidy(() => {
     gradients.clear();
-    const losses: Tensor[] = [];
-    for (let i = 0; i < accumulated; i++) {
-      const microStep = step * accumulated + i;
-      losses.push(tidy(() => {
-        const { patchSize } = model.config;
-        const expertMicroStep = ownStep * accumulated + i;
-        const at = { train: config.train, microStep, expertMicroStep, range, device, dtype, patchSize };
-        using _draws = beginMicroStep(trained, { seed: config.train.seed, microStep });
-        const problem = makeProblem(batchAt(microStep), at);
-        return forwardBackward<TransformerInputs, Stem>(model, {
-          inputs: problem.inputs,
-          loss: (output) => lossOf(output, problem, config.train.loss).loss.mul(1 / accumulated),
-          trainable,
-          plan,
-          sink: (param, gradient) => gradients.add(param, gradient),
-        });
-      }));
-    }
+    const micro = Array.from(
+      { length: gradientAccumulation },
+      (_, i) => microStep(trainee, { ...options, i, laps, trainable }),
+    );
     const all = gradients.all();
     const norm = totalNorm(all);
-    // The one place where the host waits for the device: both numbers in one copy.
-    const [loss, gradNorm] = stack([stack(losses).sum(), norm]).toNumbers() as [number, number];
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
-      throw new TorchError(
-        `Step ${step + 1} gave a loss of ${loss} and a gradient norm of ${gradNorm}; nothing was updated.`,
-        {
-          cure: "Lower optim.learningRate, or look at the clips of this step; the last checkpoint is whole.",
-        },
-      );
-    }
-    const { maxGradNorm } = config.train;
+    const losses = stack(micro.map(({ loss }) => loss)).sum();
+    // The one place where the host waits for the device: all numbers in one copy.
+    const [loss = NaN, gradNorm = NaN, ...perClip] = cat([stack([losses, norm]), ...micro.map((each) => each.perClip)])
+      .toNumbers();
+    laps.end("backward");
+    judge({ loss, gradNorm });
     if (maxGradNorm !== null) clipGradients(all, { norm, maxNorm: maxGradNorm });
     const learningRate = scheduledRate(ownStep, config);
     optimizer.step(all, learningRate);
     afterUpdate(trained);
     ema?.update();
     gradients.clear();
-    return { loss, gradNorm, learningRate };
+    laps.end("update");
+    const clips = micro.flatMap((each) => each.clips).map((clip, i) => ({ ...clip, loss: perClip[i] ?? NaN }));
+    return { loss, gradNorm, learningRate, clips, times: laps.times };
+  });
+}
+
+/** What a micro-step found; the numbers are still on the device. */
+interface MicroStep {
+  /** Its part of the step's loss, a scalar */
+  readonly loss: Tensor;
+  /** [B] */
+  readonly perClip: Tensor;
+  readonly clips: readonly Omit<ClipResult, "loss">[];
+}
+
+/** Runs forward and backward of one batch, and adds to the gradients. */
+function microStep(
+  trainee: Trainee,
+  options: StepOptions & { i: number; laps: Laps; trainable: Trainable },
+): MicroStep {
+  const { config, range, model, trained, gradients, plan, device, dtype } = trainee;
+  const { step, ownStep = step, batchAt, i, laps, trainable } = options;
+  const { gradientAccumulation: accumulated } = config.train;
+  const { patchSize } = model.config;
+  return tidy(() => {
+    const at = { microStep: step * accumulated + i, expertMicroStep: ownStep * accumulated + i };
+    using _draws = beginMicroStep(trained, { seed: config.train.seed, microStep: at.microStep });
+    const problem = makeProblem(batchAt(at.microStep), { train: config.train, ...at, range, device, dtype, patchSize });
+    laps.end("data");
+    using outside = new DisposableStack(); // of the engine's scope, in which the loss is made
+    let perClip: Tensor | undefined;
+    const loss = forwardBackward<TransformerInputs, Stem>(model, {
+      inputs: problem.inputs,
+      loss: (output) => {
+        const cost = lossOf(output, problem, config.train.loss);
+        perClip = outside.use(unscoped(() => cost.perClip.alias()));
+        laps.end("forward");
+        return cost.loss.mul(1 / accumulated);
+      },
+      trainable,
+      plan,
+      sink: (param, gradient) => gradients.add(param, gradient),
+    });
+    laps.end("backward");
+    if (perClip === undefined) throw new TypeError("the engine never asked for the loss");
+    const [, , T = 1, h = 1, w = 1] = problem.target.shape;
+    const tokens = T * (h / patchSize[1]) * (w / patchSize[2]);
+    return { loss, perClip: perClip.alias(), clips: problem.sigmas.map((sigma) => ({ sigma, tokens })) };
   });
 }

@@ -15,6 +15,7 @@ export {
   type OwnedModel,
 } from "./experts.ts";
 export { type FreshOptions, type ModelPartName, partsOf, writeFreshModel } from "./fresh/write.ts";
+export { type ForwardFlops, forwardFlops, type TrainedSize, trainingFlops } from "./flops.ts";
 export { addNoise, NUM_TRAIN_TIMESTEPS, shiftSigma, trainingSigmas, unshiftSigma, velocityTarget } from "./flow.ts";
 export { latentSize, type Strides, type VideoSize } from "./geometry.ts";
 export { type ModelInventory, type PartInventory, takeInventory } from "./inventory.ts";

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { RunError } from "../../src/base/mod.ts";
 import { wholeCheckpoints } from "../../src/runs/mod.ts";
 import { loadCheckpoint, pruneCheckpoints, saveCheckpoint } from "../../src/train/checkpoint.ts";
+import { freshJournal, journalOf, rememberLoss, rememberValidation } from "../../src/train/journal.ts";
 import { full, type Tensor } from "../../src/torch/mod.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
@@ -29,7 +30,7 @@ Deno.test("loadCheckpoint() copies back what saveCheckpoint() wrote, into the sa
     const [checkpoint] = wholeCheckpoints(folder);
     assert(checkpoint !== undefined);
     const target = state(0);
-    assert.equal(loadCheckpoint(checkpoint, { configHash: "h", state: target }), 7);
+    assert.equal(loadCheckpoint(checkpoint, { configHashes: ["g", "h"], state: target }), 7);
     assert.deepEqual(target.all.map((x) => x.toNumbers()[0]), [1.25, 1.75]);
   });
 });
@@ -39,9 +40,9 @@ Deno.test("loadCheckpoint() refuses another config and other tensors", () => {
     saveCheckpoint(folder, { step: 1, configHash: "h", state: state(1) });
     const [checkpoint] = wholeCheckpoints(folder);
     assert(checkpoint !== undefined);
-    assert.throws(() => loadCheckpoint(checkpoint, { configHash: "other", state: state(0) }), RunError);
+    assert.throws(() => loadCheckpoint(checkpoint, { configHashes: ["other"], state: state(0) }), RunError);
     const renamed = { params: new Map([["z", full([2, 3], 0)]]), optimizer: state(0).optimizer };
-    assert.throws(() => loadCheckpoint(checkpoint, { configHash: "h", state: renamed }), /other tensors/);
+    assert.throws(() => loadCheckpoint(checkpoint, { configHashes: ["h"], state: renamed }), /other tensors/);
   });
 });
 
@@ -57,10 +58,30 @@ Deno.test("a checkpoint that a crash cut short does not count, and is overwritte
   });
 });
 
-Deno.test("pruneCheckpoints() keeps the newest", () => {
+Deno.test("pruneCheckpoints() keeps the newest, those at multiples, and the best", () => {
   inFolder((folder) => {
-    for (const step of [1, 2, 3]) saveCheckpoint(folder, { step, configHash: "h", state: state(step) });
-    pruneCheckpoints(wholeCheckpoints(folder), 2);
-    assert.deepEqual(wholeCheckpoints(folder).map(({ step }) => step), [2, 3]);
+    const save = (step: number): unknown => saveCheckpoint(folder, { step, configHash: "h", state: state(step) });
+    const left = (retention: Parameters<typeof pruneCheckpoints>[1]): number[] => {
+      pruneCheckpoints(wholeCheckpoints(folder), retention);
+      return wholeCheckpoints(folder).map(({ step }) => step);
+    };
+    for (let step = 1; step <= 8; step++) save(step);
+    assert.deepEqual(left({ keep: 8 }), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert.deepEqual(left({ keep: 2, keepEverySteps: 3, best: 2 }), [2, 3, 6, 7, 8]);
+    assert.deepEqual(left({ keep: 2, best: 8 }), [7, 8]);
+  });
+});
+
+Deno.test("a checkpoint carries the journal; one that is damaged is refused", () => {
+  inFolder((folder) => {
+    const journal = freshJournal();
+    rememberLoss(journal, { expert: "only", loss: 0.1 + 0.2 });
+    rememberValidation(journal, { step: 4, loss: 1 / 3 });
+    saveCheckpoint(folder, { step: 4, configHash: "h", journal, state: state(1) });
+    const [checkpoint] = wholeCheckpoints(folder);
+    assert(checkpoint !== undefined);
+    assert.deepEqual(journalOf(checkpoint), journal, "to the last bit");
+    assert.deepEqual(journalOf({ path: "", manifest: { step: 4 } }), freshJournal());
+    assert.throws(() => journalOf({ path: "x", manifest: { journal: { losses: 3 } } }), RunError);
   });
 });

@@ -12,7 +12,7 @@ const SIGMAS = [0.25, 0.75];
 /** A problem whose answer is zero, so that an output is its own error. */
 function answer(weights?: Tensor): Answer {
   const frameSigmas = tensor(SIGMAS.flatMap((sigma) => [0, sigma, sigma, sigma]), { shape: [2, 1, 4, 1, 1] });
-  return { target: zeros(SHAPE), weights, frameSigmas, sigmas: SIGMAS, shift: 5 };
+  return { target: zeros(SHAPE), weights, frameSigmas, sigmas: SIGMAS, clipWeights: [1, 1], shift: 5 };
 }
 
 function errors(scale = 1): { error: Tensor; values: number[] } {
@@ -51,6 +51,16 @@ Deno.test("lossOf() tells the error of each clip, which weights of noise levels 
       perClip.forEach((found, i) => near(found, clips[i] ?? NaN));
       near(loss, mean([first * (clips[0] ?? NaN), second * (clips[1] ?? NaN)]));
     }
+  });
+});
+
+Deno.test("lossOf() counts each clip by its factor, and tells its error without", () => {
+  leakFree(() => {
+    const { error } = errors();
+    const plain = lossAt(error, {}).perClip;
+    const { loss, perClip } = lossAt(error, {}, { ...answer(), clipWeights: [3, 0.5] });
+    assert.deepEqual(perClip, plain);
+    near(loss, (3 * (plain[0] ?? NaN) + 0.5 * (plain[1] ?? NaN)) / 2);
   });
 });
 

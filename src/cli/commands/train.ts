@@ -2,12 +2,15 @@
 import type { Command } from "@commander-js/extra-typings";
 import { ConfigError, Stopped } from "../../base/mod.ts";
 import { writeText } from "../output.ts";
+import type { RunConfig } from "../../config/mod.ts";
+import type { RunFolder } from "../../runs/mod.ts";
+import type { Change } from "../../train/mod.ts";
 
 export function register(program: Command): void {
   program.command("train")
     .description("Trains a run from its config. Ctrl-C stops after the step and saves; a second one leaves at once.")
     .argument("[config]", "config file (JSONC)")
-    .option("--resume [run]", "go on with a run: its id or folder, or the newest one")
+    .option("--resume [run]", "go on with a run: its id or folder, or the newest one; with a config, by its settings")
     .option("--set <key=value>", "override a value of the config, as often as needed", gather, [])
     .option("--libtorch <folder>", "folder that holds libtorch.so")
     .option("--json", "events as JSON, one a line")
@@ -41,11 +44,6 @@ async function trainCommand(options: TrainCommand): Promise<void> {
       cure: "give one, `wantune train my.jsonc`, or go on with a run: `wantune train --resume`",
     });
   }
-  if (resume !== undefined && set.length > 0) {
-    throw new ConfigError("Cannot use --set with --resume: a run goes on with the config it was started with.", {
-      cure: "start a new run with the changed config",
-    });
-  }
   const config = path === undefined ? undefined : loadConfig(path, { set: [...set] });
   const existing = resume === undefined
     ? undefined
@@ -58,6 +56,8 @@ async function trainCommand(options: TrainCommand): Promise<void> {
   using folder = existing !== undefined
     ? RunFolder.open(existing, { lock: true })
     : RunFolder.create(config as NonNullable<typeof config>);
+  const { configChanges, train } = await import("../../train/mod.ts");
+  const changes = existing === undefined ? [] : adopt(folder, { config, set, configChanges });
   const { threads } = folder.config.memory;
   if (threads !== "auto") hostThreads(threads);
   using stack = new DisposableStack();
@@ -66,13 +66,13 @@ async function trainCommand(options: TrainCommand): Promise<void> {
   const bus = new EventBus(folder.append);
   bus.subscribe(renderer.read, { name: "the terminal" });
 
-  const { train } = await import("../../train/mod.ts");
   const status = await train({
     folder,
     emit: bus.emit,
     wishes: () => [...folder.controls.take(), ...(signals.requested ? ["stop" as const] : [])],
     signal: signals.signal,
     resume: existing !== undefined,
+    changes,
     version: VERSION,
   });
   if (status === "stopped") {
@@ -80,6 +80,21 @@ async function trainCommand(options: TrainCommand): Promise<void> {
       cure: `go on with \`wantune train --resume ${folder.path}\``,
     });
   }
+}
+
+/** Gives a run that goes on the settings it is to have from here on. @returns what changed */
+function adopt(
+  folder: RunFolder,
+  { config, set, configChanges }: {
+    config: RunConfig | undefined;
+    set: readonly string[];
+    configChanges: typeof import("../../train/mod.ts").configChanges;
+  },
+): readonly Change[] {
+  const wanted = config ?? folder.withOverrides(set);
+  const changes = configChanges(folder.trainedConfig, wanted);
+  if (changes.length > 0) folder.reconfigure({ ...wanted, runsDir: folder.trainedConfig.runsDir });
+  return changes;
 }
 
 function gather(value: string, values: string[]): string[] {

@@ -10,6 +10,11 @@ export const sampleSchema = section({
     unit: "optimizer steps",
     description: "How often samples are made.",
   }),
+  everyEpochs: field(count.optional(), {
+    title: "Interval in epochs",
+    unit: "passes over the data",
+    description: "How often in epochs; given, it takes the place of the interval in steps.",
+  }),
   prompts: field(z.array(z.string().min(1)).min(1), { title: "Prompts", description: "One video is made of each." }),
   negativePrompt: field(z.string().default(""), {
     title: "Negative prompt",

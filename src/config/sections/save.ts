@@ -10,10 +10,27 @@ export const saveSchema = section({
     unit: "optimizer steps",
     description: "How often a checkpoint is written, from which the run can resume.",
   }),
+  everyEpochs: field(count.optional(), {
+    title: "Interval in epochs",
+    unit: "passes over the data",
+    description: "How often in epochs; given, it takes the place of the interval in steps.",
+  }),
+  everyMinutes: field(z.number().positive().optional(), {
+    title: "Interval in minutes",
+    unit: "minutes",
+    description: "A checkpoint is also written when the last one is this old.",
+  }),
   keep: field(count.default(2), {
     title: "Kept",
     unit: "checkpoints",
-    description: "How many checkpoints are kept; older ones are removed after a newer one is whole.",
+    description:
+      "How many of the newest checkpoints are kept; older ones are removed after a newer one is whole. The " +
+      "one with the best validation is kept besides.",
+  }),
+  keepEverySteps: field(count.optional(), {
+    title: "Kept for good",
+    unit: "optimizer steps",
+    description: "Checkpoints at multiples of this are never removed.",
   }),
   formats: field(z.array(z.enum(["diffusers", "comfyui", "musubi"])).min(1).default(["diffusers", "comfyui"]), {
     title: "Formats",

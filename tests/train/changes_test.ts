@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { RunError } from "../../src/base/mod.ts";
+import { configChanges } from "../../src/train/changes.ts";
+import { runConfig } from "../support/train_config.ts";
+
+Deno.test("configChanges() names each changed value with what follows from it; lists are one value", () => {
+  const before = runConfig({ optim: { learningRate: 1e-4 }, data: { sources: [{ path: "/a" }] } });
+  const after = runConfig({
+    optim: { learningRate: 5e-5 },
+    data: { sources: [{ path: "/a" }, { path: "/b" }] },
+    sample: { prompts: ["a cat"] },
+  });
+  assert.deepEqual(configChanges(before, before), []);
+  const changes = configChanges(before, after);
+  assert.deepEqual(changes.map(({ path }) => path), ["data.sources", "optim.learningRate", "sample"]);
+  assert.deepEqual([changes[1]?.from, changes[1]?.to], [1e-4, 5e-5]);
+  assert.ok(!("from" in (changes[2] ?? {})));
+  assert.match(changes[0]?.effect ?? "", /clips/);
+  assert.match(changes[1]?.effect ?? "", /remembers/);
+});
+
+Deno.test("configChanges() refuses what the run's tensors lay down, and leaves the folder out", () => {
+  const before = runConfig();
+  assert.throws(() => configChanges(before, runConfig({ method: { rank: 4 } })), (error: unknown) => {
+    assert.ok(error instanceof RunError);
+    assert.match(error.message, /method\.rank from 32 to 4/);
+    return true;
+  });
+  assert.deepEqual(configChanges(before, { ...before, runsDir: "/elsewhere" }), []);
+});
