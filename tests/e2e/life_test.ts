@@ -1,0 +1,109 @@
+/** The life of a run: measured on the way, ended early, kept and pruned, paused, and continued with other settings. */
+
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { assertRefused, assertSameOutputs, CLIP, parseEvents, withWorkplace } from "../support/workplace.ts";
+
+const CLIPS = ["plant_window_tilt.mp4", "sintel_dunes.mp4", "cockatoo_approach.mp4", "coin_pen_audio.mp4"];
+const DATA = { sources: CLIPS.map((name) => ({ path: join(dirname(CLIP), name) })) };
+
+Deno.test("validation holds clips out, keeps the best checkpoint, ends early; a killed run does all of it alike", () =>
+  withWorkplace(async ({ config, run, runs, train }) => {
+    // A rate at which the weights run away: the first measurement after the start stays the best.
+    const path = config("cat", {
+      data: DATA,
+      train: { steps: 40, seed: 3, timesteps: { strata: 4 } },
+      optim: { learningRate: 0.3, warmupSteps: 0 },
+      validation: { everySteps: 2, share: 0.5, patience: 3 },
+      save: { everySteps: 3, keep: 1, dtype: "float32" },
+    });
+    const whole = await run(["train", "--json", path]);
+    assert.equal(whole.code, 0, whole.stderr);
+    const events = parseEvents(whole.stdout);
+    const measured = events.filter((event) => event.type === "validation");
+    assert.deepEqual(measured.map(({ step }) => step), measured.map((_, i) => 2 * i));
+    assert.ok(measured.every(({ numClips, experts: [first] }) => numClips === 2 && first?.sigmas.length === 5));
+    const best = measured.findLast((event) => event.best)?.step ?? NaN;
+    const ended = measured.at(-1)?.step ?? NaN;
+    assert.equal(ended, best + 6, "three measurements without a better one");
+    assert.ok(ended < 40, `ended at step ${ended}`);
+    const [unbroken = ""] = runs();
+    const kept = readdirSync(join(unbroken, "checkpoints")).map((name) => Number(name.slice(5))).sort((a, b) => a - b);
+    assert.deepEqual(kept, [best, Math.floor(ended / 3) * 3], "the best, and the newest");
+    const outputs = events.flatMap((event) => event.type === "lora" ? event.paths : []);
+    assert.equal(outputs.filter((file) => file.includes("/outputs/best/")).length, 2);
+    // What is held out is never trained on.
+    const files = readdirSync(join(unbroken, "outputs", "best"));
+    assert.equal(files.length, 2);
+
+    await using child = train([path]);
+    await child.until("validation", ({ step }) => step === 4);
+    child.kill("SIGKILL");
+    await child.end();
+    const [, broken = ""] = runs();
+    const resumed = await run(["train", "--json", "--resume", broken]);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    for (const folder of ["outputs", "outputs/best"]) {
+      const [a, b] = [unbroken, broken].map((each) =>
+        readdirSync(join(each, folder)).filter((name) => name.endsWith(".safetensors"))
+          .map((name) => [name, Deno.readFileSync(join(each, folder, name))])
+      );
+      assert.deepEqual(b, a);
+    }
+    const again = parseEvents(resumed.stdout).filter((event) => event.type === "validation");
+    assert.ok(again.length > 0);
+    for (const { step, loss } of again) assert.equal(loss, measured.find((event) => event.step === step)?.loss);
+  }));
+
+Deno.test("a run goes on with other settings and says which; with the same ones its files are as if it had had them", () =>
+  withWorkplace(async ({ config, run, runs }) => {
+    const path = config("cat", { train: { steps: 4 } });
+    assert.equal((await run(["train", path])).code, 0);
+    const [first = ""] = runs();
+    const longer = await run(["train", "--json", "--resume", first, "--set", "train.steps=8"]);
+    assert.equal(longer.code, 0, longer.stderr);
+    const started = parseEvents(longer.stdout).find((event) => event.type === "run.started");
+    assert.equal(started?.resumedFrom, 4);
+    assert.deepEqual(started?.changes?.map(({ path, from, to }) => [path, from, to]), [["train.steps", 4, 8]]);
+    assert.equal((await run(["train", config("cat", { train: { steps: 8 } })])).code, 0);
+    assertSameOutputs(runs()[1] ?? "", first);
+
+    // A config beside the run, with what can and what cannot change.
+    const other = config("cat", { train: { steps: 8 }, optim: { learningRate: 0.002, warmupSteps: 2 } });
+    const changed = await run(["train", "--resume", first, other]);
+    assert.equal(changed.code, 0, changed.stderr);
+    assert.match(changed.stdout, /^changed: optim\.learningRate from 0\.001 to 0\.002: .*remembers/m);
+    const again = await run(["train", "--json", "--resume", first]);
+    assert.equal(parseEvents(again.stdout).find((event) => event.type === "run.started")?.changes, undefined);
+    const rank = config("cat", { method: { rank: 4 } });
+    assertRefused(
+      await run(["train", "--resume", first, rank]),
+      2,
+      /^wantune: Cannot go on .* method\.rank from 2 to 4: .*\n$/,
+    );
+    const shorter = ["train", "--resume", first, "--set", "train.steps=6"];
+    assertRefused(await run(shorter), 2, /^wantune: Cannot go on to step 6: the run has taken 8 steps already\. .*\n$/);
+  }));
+
+Deno.test("a loss that explodes ends the run before the update, with the clips named and the checkpoint whole", () =>
+  withWorkplace(async ({ config, run, runs }) => {
+    // A weight of 1/sigma² lets the loss jump whenever little noise is drawn.
+    const path = config("cat", {
+      train: {
+        ...{ steps: 60, seed: 3, maxLossRatio: 10 },
+        timesteps: { law: "uniform", shift: 1 },
+        loss: { weighting: "sigma-sqrt" },
+      },
+      save: { everySteps: 4 },
+    });
+    const exploded = await run(["train", path]);
+    assertRefused(
+      exploded,
+      1,
+      /^wantune: Step \d+ gave a loss of .*nothing was updated\. Its clips: \S*plant_window_tilt\.mp4\. Look at these .*\n$/,
+    );
+    const [folder = ""] = runs();
+    assert.ok(readdirSync(join(folder, "checkpoints")).length > 0);
+    assert.match((await run(["runs", "list"])).stdout, / failed /);
+  }));
