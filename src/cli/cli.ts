@@ -42,6 +42,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/config.ts"),
   },
   {
+    name: "data",
+    describe: "say what becomes of a config's clips: windows, crops, buckets, and what is rejected and why",
+    load: () => import("./commands/data.ts"),
+  },
+  {
     name: "cache",
     describe: "encode a config's clips and captions ahead of a run; look after what was encoded",
     load: () => import("./commands/cache.ts"),

@@ -59,6 +59,8 @@ export class Renderer {
         if (event.status === "used") return;
         this.#numRejected++;
         return this.#line(`left out: ${event.path}: ${withCure(event.reason, event.cure)}`);
+      case "data":
+        return this.#line(dataText(event));
       case "step":
         this.#progress.step(event);
         return this.#update(this.#progress.line(event), { last: false });
@@ -162,6 +164,11 @@ function tenth(count: number): string {
 
 function shown(value: unknown): string {
   return value === undefined ? "nothing" : JSON.stringify(value);
+}
+
+function dataText({ used, items, buckets, seconds, secondsUsed }: EventOf<"data">): string {
+  const film = seconds > 0 ? `, ${Math.round(secondsUsed)} of ${Math.round(seconds)} s shown` : "";
+  return `${used} files give ${items} items in ${buckets.length} buckets${film}`;
 }
 
 function withCure(text: string, cure: string | undefined): string {

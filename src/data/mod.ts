@@ -28,6 +28,14 @@ export {
 } from "./plan.ts";
 export { prepareDataset, type PrepareOptions } from "./prepare.ts";
 export { type RejectCode, type RejectedFile } from "./codes.ts";
+export {
+  dataEvent,
+  type DataReport,
+  dataReport,
+  type ReportedBucket,
+  type ReportedFile,
+  type ReportedWindow,
+} from "./report.ts";
 export { type FoundFile, type ScanResult, scanSources } from "./scan.ts";
 export { type Source, sourcesOf } from "./source.ts";
 export { type Augmentation, type ColorChange } from "./augment.ts";

@@ -19,6 +19,7 @@ import {
   Rejections,
 } from "./plan.ts";
 import type { RejectedFile } from "./codes.ts";
+import { dataEvent, type DataReport, dataReport } from "./report.ts";
 import { Stage } from "./stage.ts";
 import { CacheUse } from "./uses.ts";
 import type { Window } from "./window.ts";
@@ -34,6 +35,8 @@ export interface PrepareOptions extends Encoders {
   readonly cacheDir?: string | undefined;
   readonly emit?: Emit | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Hears what became of every file, once that is certain. */
+  readonly onReport?: ((report: DataReport) => void) | undefined;
 }
 
 /** Changes whenever frames are chosen, turned, scaled or cut by another rule, so that old latents are not taken. */
@@ -79,6 +82,9 @@ export async function prepareDataset(config: DataConfig, options: PrepareOptions
   notes.add("", [...sameContent(plan.used), ...changedSpeeds(used)]);
   notes.tell(emit);
   const rejected = [...plan.rejected, ...rejections.list];
+  const report = dataReport({ ...plan, used: used.map(({ planned }) => planned), rejected });
+  emit?.(dataEvent(report));
+  options.onReport?.(report);
   if (used.length === 0) throw nothingUsable(config, rejected);
   owned.move();
   return new Dataset(used.flatMap(itemsOf), { rejected, cache, textKeys, use });

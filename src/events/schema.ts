@@ -100,6 +100,23 @@ const fileRejected = z.strictObject({
   cure: z.string().optional(),
 });
 
+const data = z.strictObject({
+  type: z.literal("data"),
+  ...envelope,
+  /** Files in use, and those left out. */
+  used: z.int().min(0),
+  rejected: z.int().min(0),
+  /** Files of no concern. */
+  ignored: z.int().min(0),
+  /** Windows and stills. */
+  items: z.int().min(0),
+  /** Of the used clips, and of it what is shown. */
+  seconds: z.number().min(0),
+  secondsUsed: z.number().min(0),
+  /** The largest first; `shown` counts an item as often as it comes up in an epoch. */
+  buckets: z.array(z.strictObject({ bucket: z.string(), items: z.int().min(1), shown: z.int().min(1) })),
+});
+
 const stepDone = z.strictObject({
   type: z.literal("step"),
   ...envelope,
@@ -197,6 +214,7 @@ export const eventSchema = z.discriminatedUnion("type", [
   noise,
   stage,
   z.discriminatedUnion("status", [fileUsed, fileRejected]),
+  data,
   stepDone,
   validation,
   pause,

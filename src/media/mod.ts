@@ -7,6 +7,7 @@ export { coverCrop, type Crop, type Size } from "./crop.ts";
 export { type Frames, readFrames, type ReadOptions } from "./frames.ts";
 export { type Orientation } from "./picture.ts";
 export { encodePng, writePng } from "./png.ts";
+export { jpegStrip } from "./jpeg.ts";
 export { MAX_PIXELS, type MediaInfo } from "./info.ts";
 export { probe, type ProbeOptions } from "./probe.ts";
 export { FileProblem, type MediaCode, quoteName } from "./problem.ts";

@@ -164,6 +164,11 @@ export class RunFolder implements Disposable {
     return event;
   };
 
+  /** Keeps the data report: what became of every source file. @throws {DiskError} if the disk refuses */
+  readonly keepDataReport = (report: object): void => {
+    writeAtomically(this.#file("data.json"), `${JSON.stringify(report)}\n`);
+  };
+
   /**
    * The events after number `sinceSeq`, oldest first.
    * @param options.superseded also those about steps that were made again after a resume

@@ -66,7 +66,7 @@ export async function train(options: TrainOptions): Promise<TrainStatus> {
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1000;
   try {
-    using session = await setUp(folder.config, { emit, signal });
+    using session = await setUp(folder.config, { emit, signal, onReport: folder.keepDataReport });
     const status = await loop(session, options);
     emit({ type: "run.ended", status, exitCode: status === "done" ? 0 : 130, seconds: seconds() });
     return status;

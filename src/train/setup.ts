@@ -1,7 +1,7 @@
 /** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
 import { ConfigError } from "../base/mod.ts";
 import type { RunConfig, SettledConfig } from "../config/mod.ts";
-import { type Batch, type BatchOptions, type Dataset, prepareDataset } from "../data/mod.ts";
+import { type Batch, type BatchOptions, type DataReport, type Dataset, prepareDataset } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { BlockPlan } from "../parallel/mod.ts";
 import { cudaDeviceCount, type Device, type DType, type Tensor, zeros } from "../torch/mod.ts";
@@ -52,14 +52,14 @@ export function resolveDtype(dtype: "auto" | "float32" | "bfloat16", device: Dev
  */
 export async function setUp(
   given: RunConfig,
-  options: { emit: Emit; signal?: AbortSignal | undefined },
+  options: { emit: Emit; signal?: AbortSignal | undefined; onReport?: (report: DataReport) => void },
 ): Promise<Session> {
-  const { emit, signal } = options;
+  const { emit, signal, onReport } = options;
   const device = resolveDevice(given.model.device);
   const dtype = resolveDtype(given.model.dtype, device);
   const models = openModels(given);
   using stack = new DisposableStack();
-  const prepared = stack.use(await encodeClips(given, { models, device, emit, signal }));
+  const prepared = stack.use(await encodeClips(given, { models, device, emit, signal, onReport }));
   const { training: dataset, heldOut } = splitDataset(prepared, given);
   const config = settleSteps(given, { batchesPerEpoch: dataset.batchesPerEpoch(given.train) });
   signal?.throwIfAborted();
@@ -145,9 +145,15 @@ export function openModels({ model }: RunConfig): ModelSource {
 /** Encodes what a config trains on, as far as it is not in the cache. */
 export async function encodeClips(
   config: RunConfig,
-  options: { models: ModelSource; device: Device; emit: Emit; signal: AbortSignal | undefined },
+  options: {
+    models: ModelSource;
+    device: Device;
+    emit: Emit;
+    signal: AbortSignal | undefined;
+    onReport?: ((report: DataReport) => void) | undefined;
+  },
 ): Promise<Dataset> {
-  const { models, device, emit, signal } = options;
+  const { models, device, emit, signal, onReport } = options;
   using encoders = folderEncoders(models, { device, emit });
   const { sample } = config;
   return await prepareDataset(withHeldOutSources(config), {
@@ -164,6 +170,7 @@ export async function encodeClips(
     prompts: sample === undefined ? [] : [...sample.prompts, sample.negativePrompt],
     emit,
     signal,
+    onReport,
   });
 }
 

@@ -46,6 +46,16 @@ export const EXAMPLES: readonly EventBody[] = [
     height: 64,
     crop: { x: 0, y: 2, width: 96, height: 64 },
   },
+  {
+    type: "data",
+    used: 1,
+    rejected: 1,
+    ignored: 0,
+    items: 2,
+    seconds: 4.5,
+    secondsUsed: 4,
+    buckets: [{ bucket: "96x64x17", items: 2, shown: 4 }],
+  },
   { type: "file", path: "b.mp4", status: "rejected", code: "empty_file", reason: "it is empty", cure: "copy it again" },
   stepEvent(1),
   {
