@@ -1,7 +1,14 @@
 /** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
 import { ConfigError } from "../base/mod.ts";
 import type { RunConfig, SettledConfig } from "../config/mod.ts";
-import { type Batch, type BatchOptions, type DataReport, type Dataset, prepareDataset } from "../data/mod.ts";
+import {
+  type Batch,
+  type BatchOptions,
+  type DataGeometry,
+  type DataReport,
+  type Dataset,
+  prepareDataset,
+} from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { BlockPlan } from "../parallel/mod.ts";
 import { cudaDeviceCount, type Device, type DType, type Tensor, zeros } from "../torch/mod.ts";
@@ -157,12 +164,7 @@ export async function encodeClips(
   using encoders = folderEncoders(models, { device, emit });
   const { sample } = config;
   return await prepareDataset(withHeldOutSources(config), {
-    geometry: {
-      spatialDivisor: models.spatialDivisor,
-      temporalStride: models.temporalStride,
-      spatialStride: models.spatialStride,
-      fps: models.variant.inference.fps,
-    },
+    geometry: dataGeometry(models),
     encodeVideo: encoders.encodeVideo,
     ...(trainsText(config) ? WITHOUT_TEXT : { encodeText: encoders.encodeText }),
     fingerprints: { ...encoders.fingerprints, ...(trainsText(config) ? { text: "encoded in each step" } : {}) },
@@ -172,6 +174,12 @@ export async function encodeClips(
     signal,
     onReport,
   });
+}
+
+/** What a model asks of pictures. */
+export function dataGeometry(models: ModelSource): DataGeometry {
+  const { spatialDivisor, temporalStride, spatialStride, variant } = models;
+  return { spatialDivisor, temporalStride, spatialStride, fps: variant.inference.fps };
 }
 
 /** Stands in for the text encoder where it is trained along: what it gives is not looked at. */

@@ -13,7 +13,7 @@ Deno.test("dataReport() says of every file what is shown of it, and of buckets h
     Deno.writeTextFileSync(join(cacheDir, "empty.txt"), "nothing");
     const sources = [...names.map((name) => ({ path: join(CLIPS, name), repeats: 3 })), { path: missing }];
     const plan = await planDataset(dataConfig({ sources, resolution: 256, numFrames: 33 }), {
-      geometry: { spatialDivisor: 32, temporalStride: 4, fps: 24 },
+      geometry: { spatialDivisor: 32, spatialStride: 16, temporalStride: 4, fps: 24 },
       cacheDir,
     });
     const report = dataReport(plan);

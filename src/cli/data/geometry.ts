@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { ConfigError, nearest } from "../../base/mod.ts";
 import type { RunConfig } from "../../config/mod.ts";
 import type { DataGeometry } from "../../data/mod.ts";
-import { openModels } from "../../train/mod.ts";
+import { dataGeometry, openModels } from "../../train/mod.ts";
 import { type Variant, VARIANTS } from "../../wan/mod.ts";
 
 /**
@@ -20,12 +20,7 @@ export function geometryOf(config: RunConfig, options: { variant?: string | unde
       cure: `name its variant with --variant: ${names()}`,
     });
   }
-  const models = openModels(config);
-  return {
-    spatialDivisor: models.spatialDivisor,
-    temporalStride: models.temporalStride,
-    fps: models.variant.inference.fps,
-  };
+  return dataGeometry(openModels(config));
 }
 
 function published(name: string): DataGeometry {
@@ -40,6 +35,7 @@ function published(name: string): DataGeometry {
   return {
     spatialDivisor: vae.spatialStride * transformer.patchSize[1],
     temporalStride: vae.temporalStride,
+    spatialStride: vae.spatialStride,
     fps: inference.fps,
   };
 }
