@@ -53,6 +53,10 @@ export class Renderer {
       case "noise":
         for (const line of noiseLines(event)) this.#line(line);
         return;
+      case "model":
+        this.#line(`model ${event.title}, ${event.name}`);
+        for (const { sentence } of event.parts) this.#line(`  ${sentence}`);
+        return;
       case "stage":
         return this.#stage(event);
       case "file":

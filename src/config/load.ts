@@ -25,6 +25,8 @@ const PATHS = [
   "data.sources.*.captions.list",
   "validation.sources.*.captions.list",
 ];
+/** A section of which every text is a path. */
+const FILES = /^model\.weights\.\w+$/;
 
 const MAX_EXTENDS = 16;
 
@@ -124,7 +126,8 @@ function readConfigText(path: string, what: string): string {
 function absolutePaths(value: Json, { at, folder }: { at: string; folder: string }): Json {
   if (typeof value === "string") {
     const keep = value === "" || (at === "data.cache.dir" && value === "auto");
-    return PATHS.includes(at.replaceAll(/\.\d+/g, ".*")) && !keep ? resolvePath(value, folder) : value;
+    const isPath = PATHS.includes(at.replaceAll(/\.\d+/g, ".*")) || FILES.test(at);
+    return isPath && !keep ? resolvePath(value, folder) : value;
   }
   const inner = (key: string | number): string => at === "" ? String(key) : `${at}.${key}`;
   if (Array.isArray(value)) return value.map((item, i) => absolutePaths(item, { at: inner(i), folder }));

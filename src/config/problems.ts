@@ -22,12 +22,20 @@ export function configError(
   const schema = inputSchema();
   const where = (path: Path): string =>
     layers.toReversed().map((layer) => layer.where(path)).find((place) => place !== undefined) ?? `"${label}"`;
-  const lines = issues.flatMap((issue) =>
+  const lines = issues.flatMap(insideChoice).flatMap((issue) =>
     issue.code === "unrecognized_keys"
       ? issue.keys.map((key) => unknownKey([...issue.path, key], config, { schema, where }))
       : [wrongValue(issue, config, { schema, where })]
   );
   return new ConfigError(lines.join("\n"));
+}
+
+/** What is wrong inside the choice that was meant, where several kinds of values are allowed and one has the value's. */
+function insideChoice(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const isInside = (inner: z.core.$ZodIssue): boolean => inner.path.length > 0 || inner.code === "unrecognized_keys";
+  const meant = issue.errors.find((inner) => inner.every(isInside));
+  return meant?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 
 function unknownKey(
@@ -37,7 +45,8 @@ function unknownKey(
 ): string {
   const name = String(path.at(-1));
   const inside = path.slice(0, -1);
-  const section = schemaAt(schema, inside, config);
+  const found = schemaAt(schema, inside, config);
+  const section = found?.anyOf?.find((choice) => choice.properties !== undefined) ?? found;
   const right = Object.keys(section?.properties ?? {});
   const start = `Cannot use ${where(path)}: unknown key "${dotted(path)}"`;
   const others = schemaAt(schema, inside.slice(0, -1), config)?.properties?.[String(inside.at(-1))]?.oneOf ?? [];

@@ -57,6 +57,17 @@ const noise = z.strictObject({
   })),
 });
 
+const model = z.strictObject({
+  type: z.literal("model"),
+  ...envelope,
+  /** Its folder, or that it is given as separate files. */
+  name: z.string(),
+  variant: z.string(),
+  title: z.string(),
+  /** What was found in each part's files, one sentence each. */
+  parts: z.array(z.strictObject({ part: z.string(), path: z.string(), sentence: z.string() })),
+});
+
 const stage = z.strictObject({
   type: z.literal("stage"),
   ...envelope,
@@ -212,6 +223,7 @@ const runEnded = z.strictObject({
 export const eventSchema = z.discriminatedUnion("type", [
   runStarted,
   noise,
+  model,
   stage,
   z.discriminatedUnion("status", [fileUsed, fileRejected]),
   data,

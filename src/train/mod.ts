@@ -4,4 +4,4 @@ export { type Change, configChanges } from "./changes.ts";
 export { type EncodedClip, FIXED_SIGMAS, type FixedLoss, fixedNoiseLoss } from "./fixed_loss.ts";
 export { train, type TrainObserver, type TrainOptions, type TrainStatus } from "./loop.ts";
 export { type MadeSample, type SampledVideo, toPixels } from "./sample.ts";
-export { dataGeometry, openModels, resolveDevice, resolveDtype, type Session } from "./setup.ts";
+export { dataGeometry, modelEvent, openModels, resolveDevice, resolveDtype, type Session } from "./setup.ts";

@@ -1,5 +1,4 @@
 /** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
-import { ConfigError } from "../base/mod.ts";
 import type { RunConfig, SettledConfig } from "../config/mod.ts";
 import {
   type Batch,
@@ -9,10 +8,10 @@ import {
   type Dataset,
   prepareDataset,
 } from "../data/mod.ts";
-import type { Emit } from "../events/mod.ts";
+import type { Emit, EventBody } from "../events/mod.ts";
 import type { BlockPlan } from "../parallel/mod.ts";
 import { cudaDeviceCount, type Device, type DType, type Tensor, zeros } from "../torch/mod.ts";
-import { type ModelSource, openModel, type WanTransformer } from "../wan/mod.ts";
+import { describeSource, type ModelSource, openModel, type WanTransformer } from "../wan/mod.ts";
 import type { ClipBatch } from "./batch.ts";
 import { folderEncoders } from "./encoders.ts";
 import { splitDataset, withHeldOutSources } from "./held_out.ts";
@@ -65,6 +64,7 @@ export async function setUp(
   const device = resolveDevice(given.model.device);
   const dtype = resolveDtype(given.model.dtype, device);
   const models = openModels(given);
+  emit(modelEvent(models));
   using stack = new DisposableStack();
   const prepared = stack.use(await encodeClips(given, { models, device, emit, signal, onReport }));
   const { training: dataset, heldOut } = splitDataset(prepared, given);
@@ -137,16 +137,13 @@ function planBlocks(
 
 /** Opens the model that a config names. @throws {WeightsError} {ConfigError} if it is none, or not the one meant */
 export function openModels({ model }: RunConfig): ModelSource {
-  const models = openModel(model.weights);
-  if (model.variant !== "auto" && model.variant !== models.variant.name) {
-    throw new ConfigError(
-      `Cannot train ${model.variant} from ${model.weights}: the folder holds ${models.variant.name}.`,
-      {
-        cure: 'set model.variant to what the folder holds, or to "auto"',
-      },
-    );
-  }
-  return models;
+  return openModel(model.weights, { variant: model.variant });
+}
+
+/** What the model's files are. @throws {WeightsError} if they do not hold what they must */
+export function modelEvent(models: ModelSource): EventBody {
+  const { path, variant: { name, title } } = models;
+  return { type: "model", name: path, variant: name, title, parts: describeSource(models) };
 }
 
 /** Encodes what a config trains on, as far as it is not in the cache. */

@@ -80,7 +80,7 @@ export function takeInventory(path: string): ModelInventory {
 /** The parts of a model that could be opened. */
 function wholeParts(model: ModelSource): PartInventory[] {
   const weighted = model.components.map((component) =>
-    inspect(component, () => model.openWeights(component), () => shapesOf(component, model.configJson(component)))
+    inspect(component, () => model.openWeights(component), () => model.shapesOf(component))
   );
   return [...weighted, tokenizerPart(model.placeOf("tokenizer"))];
 }
@@ -111,9 +111,7 @@ function inspect(
     using weights = open();
     facts = count(weights);
     const shapeOf = (key: string): readonly number[] | undefined => weights.has(key) ? weights.shapeOf(key) : undefined;
-    const ignored = new Set(["encoder.embed_tokens.weight"]); // a second copy that some text encoders have
-    const keys = (): string[] => weights.keys().filter((key) => !ignored.has(key));
-    checkParams({ name: "the files", keys, shapeOf }, { shapes: shapes(), what: `the ${name}` });
+    checkParams({ name: "the files", keys: () => weights.keys(), shapeOf }, { shapes: shapes(), what: `the ${name}` });
     return { name, state: "present", ...facts };
   } catch (error) {
     if (!(error instanceof WantuneError)) throw error;

@@ -3,6 +3,7 @@ export { applyAdapters, type ApplyAdaptersOptions } from "./apply_adapters.ts";
 export type { PlaceOptions } from "./component.ts";
 export type { DetectedAdapter } from "./detect/adapter.ts";
 export { type DetectedFile, detectFile, type FileKind } from "./detect/detect_file.ts";
+export { describeSource, type SourcePart } from "./detect/source.ts";
 export type { DetectedPart } from "./detect/part.ts";
 export { type DenoiseOptions, Denoising, firstFrameMask, type VelocityModel } from "./denoise.ts";
 export { expertAt, type NoiseExpert } from "./boundary.ts";

@@ -3,22 +3,29 @@
  * reads configs and headers alone; parts are loaded one at a time, as they need not fit into memory together.
  */
 import { WeightsError } from "../base/mod.ts";
-import type { Built } from "../nn/mod.ts";
+import { type Built, checkParams } from "../nn/mod.ts";
 import { openPart, type Weights } from "../weights/mod.ts";
 import type { PlaceOptions, TransformerPlaceOptions } from "./component.ts";
 import { indexJson, schedulerJson } from "./config_json.ts";
 import { type ModelComponent, type ModelFiles, type ModelPlaces, partOfComponent, placesOf } from "./model_files.ts";
 import { type PartConfig, transformerConfigAt, umt5ConfigAt, vaeConfigAt } from "./part_config.ts";
 import { Tokenizer } from "./tokenizer.ts";
-import { buildTransformer, type TransformerConfig, type WanTransformer } from "./transformer/mod.ts";
-import type { Umt5Encoder } from "./umt5.ts";
+import { buildTransformer, type TransformerConfig, transformerShapes, type WanTransformer } from "./transformer/mod.ts";
+import { type Umt5Encoder, umt5Shapes } from "./umt5.ts";
 import type { Umt5Config } from "./umt5_config.ts";
 import { buildUmt5 } from "./umt5_load.ts";
-import { buildVae, type VaeConfig, vaeStrides, type WanVae } from "./vae/mod.ts";
+import { buildVae, type VaeConfig, vaeShapes, vaeStrides, type WanVae } from "./vae/mod.ts";
 import { detectVariants, hasPublishedSize, type Traits, type Variant, VARIANTS } from "./variant.ts";
 
 /** Which of a model's transformers: there is one, or one for high and one for low noise. */
 export type Expert = "only" | "high" | "low";
+
+const PART_WORDS: Record<ModelComponent, string> = {
+  transformer: "transformer",
+  transformer_2: "transformer",
+  vae: "VAE",
+  text_encoder: "text encoder",
+};
 
 /** What the parts of a model say about themselves. */
 interface Configs {
@@ -106,6 +113,28 @@ export class ModelSource {
   /** The weights of a part under diffusers' names. @throws {WeightsError} if they cannot be read */
   openWeights(component: ModelComponent): Weights {
     return openPart(this.placeOf(component), partOfComponent(component)).weights;
+  }
+
+  /** Names and shapes that the weights of a part must have. */
+  shapesOf(component: ModelComponent): ReadonlyMap<string, readonly number[]> {
+    const { transformer, vae, text } = this.#configs;
+    if (component === "vae") return vaeShapes(vae.config);
+    return component === "text_encoder" ? umt5Shapes(text.config) : transformerShapes(transformer.config);
+  }
+
+  /**
+   * Compares every part's tensors with what they must be; none is read.
+   * @throws {WeightsError} listing what is missing, surplus or of another shape
+   */
+  checkWeights(): void {
+    for (const component of this.components) {
+      using weights = this.openWeights(component);
+      checkParams({
+        name: this.placeOf(component),
+        keys: () => weights.keys(),
+        shapeOf: (key) => weights.has(key) ? weights.shapeOf(key) : undefined,
+      }, { shapes: this.shapesOf(component), what: `the ${PART_WORDS[component]}` });
+    }
   }
 
   /** The configs of the diffusers layout: of a part, of the scheduler, or the index. */

@@ -56,8 +56,16 @@ function configAt<T>(
   const { component, parse, infer, write } = part;
   const file = join(path, "config.json");
   const json = hasConfig(path) ? readJson(file, `the model part ${path}`) : OFFICIAL;
-  if (!officialSchema.safeParse(json).success) return { config: parse(json, file), json };
-  using weights = openPart(path, partOfComponent(component)).weights;
+  const open = (): Weights => openPart(path, partOfComponent(component)).weights;
+  if (!officialSchema.safeParse(json).success) {
+    try {
+      return { config: parse(json, file), json };
+    } catch (error) {
+      using _weights = open(); // says it better where the folder holds another part
+      throw error;
+    }
+  }
+  using weights = open();
   const config = infer(weights);
   return { config, json: write(config) };
 }

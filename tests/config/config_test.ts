@@ -50,6 +50,25 @@ Deno.test("parseConfig() of its own result gives the same config", () => {
   assert.deepEqual(parseConfig(JSON.stringify(config), { path: "/elsewhere/config.json" }), config);
 });
 
+Deno.test("model.weights is a folder, the files one by one, or files beside a folder; each is a path", () => {
+  const weights = (value: unknown): string => MINIMAL.replace('"w"', JSON.stringify(value));
+  assert.deepEqual(parse(weights({ folder: "m", vae: "../v.pth" })).model.weights, {
+    folder: "/home/me/m",
+    vae: "/home/v.pth",
+  });
+  assert.deepEqual(parse(MINIMAL, ["model.weights.folder=m"]).model.weights, { folder: join(Deno.cwd(), "m") });
+  const files = { vae: "v", textEncoder: "t", tokenizer: "k" };
+  assert.deepEqual(problems(weights({ ...files, transformer: "a", vea: "v" })), [
+    'Cannot use "cat.jsonc", line 3: unknown key "model.weights.vea"; did you mean "model.weights.vae"?',
+  ]);
+  assert.match(problems(weights({ ...files, highNoise: "a" })).join(), /"model\.weights\.lowNoise" is missing/);
+  assert.match(problems(weights({ transformer: "a" })).join(), /weights\.vae" is missing .*\.textEncoder.*\.tokenizer/);
+  assert.match(
+    problems(weights({ folder: "m", transformer: "a", highNoise: "a", lowNoise: "a" })).join(),
+    /but not both/,
+  );
+});
+
 Deno.test("an unknown key is named with file, line and the nearest right name", () => {
   assert.deepEqual(problems(MINIMAL.replace('"steps": 10', '"steps": 10,\n\n  "stpes": 3')), [
     'Cannot use "cat.jsonc", line 7: unknown key "train.stpes"; did you mean "train.steps"?',
@@ -68,7 +87,7 @@ Deno.test("an unknown key is named with file, line and the nearest right name", 
 Deno.test("each wrong value has a line with its place, the value and what is allowed", () => {
   const lines = problems(
     MINIMAL.replace('"steps": 10', '"steps": "many", "maxGradNorm": 0'),
-    ["data.numFrames=48", "model.device=gpu", "data.onBadFile=ask", "optim.betas=[1,2,3]", "data.resolution={}"],
+    ["data.numFrames=48", "model.device=gpu", "data.onBadFile=ask", "optim.betas=[1,2,3]", "data.resolution=[]"],
   );
   const at = (path: string): string => lines.find((line) => line.includes(`"${path}"`)) ?? `no line for ${path}`;
   assert.equal(

@@ -4,30 +4,33 @@ import { type Command, Option } from "@commander-js/extra-typings";
 import { ConfigError } from "../../base/mod.ts";
 import type { Weights } from "../../weights/mod.ts";
 import { SAVED_DTYPES, tellModel } from "../convert/model.ts";
+import { addPartOptions, type ModelWishes, namedModel } from "../model/files.ts";
 import { LiveLine, Pace } from "../live_line.ts";
 import { gather } from "../sample/options.ts";
 
 /** Adds the command. */
 export function register(program: Command): void {
-  program.command("merge")
+  const command = program.command("merge")
     .description(
       "Writes a model in diffusers layout with adapters worked into its weights; the sums are made in float32, one tensor " +
         "at a time.",
     )
-    .requiredOption("--model <folder>", "model folder, in diffusers' or the official layout")
+    .requiredOption("--model <folder>", "model folder, in diffusers' or the official layout, or a transformer's file")
     .requiredOption("--lora <file[:strength]>", "LoRA, LoKr, LoHa or DoRA to merge, as often as needed", gather)
     .requiredOption("--out <folder>", "folder to write")
     .addOption(
       new Option("--expert <name>", "merge into this one of two transformers alone").choices(["high", "low"] as const),
     )
     .addOption(new Option("--dtype <name>", "number type (default: as it is)").choices(SAVED_DTYPES))
-    .option("--force", "replace a folder that is there")
+    .option("--force", "replace a folder that is there");
+  addPartOptions(command);
+  command
     .option("--libtorch <folder>", "folder that holds libtorch.so")
     .option("--json", "print one JSON object")
-    .action(merge);
+    .action((options) => merge(options as MergeCommand));
 }
 
-interface MergeCommand {
+interface MergeCommand extends ModelWishes {
   readonly model: string;
   readonly lora: readonly string[];
   readonly out: string;
@@ -51,7 +54,8 @@ async function merge(options: MergeCommand): Promise<void> {
   const choices = options.lora.map(parseLora);
   checkFree(out, { force: options.force === true });
   await openLibtorch({ libtorch: options.libtorch });
-  const model = openModel(options.model);
+  const model = openModel(namedModel(options) ?? options.model);
+  model.checkWeights();
   if (expert !== undefined && model.variant.experts === 1) {
     throw new ConfigError(`Cannot merge into one expert of ${model.variant.title}: it has one transformer`, {
       cure: "leave --expert out",

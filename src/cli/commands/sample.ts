@@ -2,6 +2,7 @@
 import { dirname } from "node:path";
 import { type Command, Option } from "@commander-js/extra-typings";
 import { ConfigError, formatDuration, makeFolder, Stopped } from "../../base/mod.ts";
+import { addPartOptions, type ModelWishes, namedModel } from "../model/files.ts";
 import { printLine, writeText } from "../output.ts";
 import { deviceName, gather, nonEmpty } from "../sample/options.ts";
 import type { Order } from "../sample/orders.ts";
@@ -15,10 +16,11 @@ export function register(program: Command): void {
       "Makes videos. What is not said is as published for the model; a model of no published size makes 9 small " +
         "frames in 20 steps. How a video was made is kept in it: --from makes it again.",
     )
-    .option("--model <folder>", "model folder, in diffusers' or the official layout")
+    .option("--model <folder>", "model folder, in diffusers' or the official layout, or a transformer's file")
     .option("--prompt <text>", "what is to be seen", nonEmpty)
     .option("--prompts <file>", "one video a line: a prompt, its options behind ` -- `; or a JSON object", nonEmpty)
     .option("--from <video>", "make a video again; other options change what they say", nonEmpty);
+  addPartOptions(command);
   addVideoOptions(command as Command);
   command
     .option("--lora <file[:strength]>", "LoRA to apply, as often as needed", gather)
@@ -35,8 +37,7 @@ export function register(program: Command): void {
     .action((options) => sample(options as SampleCommand));
 }
 
-interface SampleCommand extends VideoWishes {
-  readonly model?: string;
+interface SampleCommand extends VideoWishes, ModelWishes {
   readonly prompt?: string;
   readonly prompts?: string;
   readonly from?: string;
@@ -53,6 +54,7 @@ interface SampleCommand extends VideoWishes {
 async function sample(options: SampleCommand): Promise<void> {
   const { EventBus, numbering } = await import("../../events/mod.ts");
   const { findPrograms } = await import("../../media/mod.ts");
+  const { modelEvent } = await import("../../train/mod.ts");
   const { openModel } = await import("../../wan/mod.ts");
   const { chosenLoras } = await import("../sample/lora.ts");
   const { makeVideos } = await import("../sample/make.ts");
@@ -67,15 +69,18 @@ async function sample(options: SampleCommand): Promise<void> {
   // Everything that can be wrong is looked at before weights are loaded.
   await findPrograms();
   const before = options.from === undefined ? undefined : await repeated(options.from, options);
-  const { model: path = before?.model, device = before?.device ?? "auto", dtype = before?.dtype ?? "auto" } = options;
-  if (path === undefined) {
-    throw new ConfigError("Cannot make a video: no model was named", { cure: "name its folder with --model" });
+  const { device = before?.device ?? "auto", dtype = before?.dtype ?? "auto" } = options;
+  const named = namedModel({ ...before?.model, ...modelWishes(options) });
+  if (named === undefined) {
+    throw new ConfigError("Cannot make a video: no model was named", {
+      cure: "name its folder with --model, or its files one by one",
+    });
   }
   const ownLoras = chosenLoras(options);
   const loras = ownLoras.length === 0 ? before?.loras ?? [] : ownLoras;
   const embeddings = options.embedding ?? before?.embeddings ?? [];
   const videos = wishedVideos({ ...before?.wishes, ...videoWishes(options) }, before);
-  const models = openModel(path);
+  const models = openModel(named);
   if (models.variant.experts === 1 && loras.some(({ expert }) => expert !== undefined)) {
     throw new ConfigError(`Cannot give one expert of ${models.variant.title} a LoRA: it has one transformer`, {
       cure: "name the file with --lora",
@@ -99,7 +104,8 @@ async function sample(options: SampleCommand): Promise<void> {
     for (const { path, tensorsPath } of orders) {
       for (const file of [path, tensorsPath]) if (file !== undefined) makeFolder(dirname(file));
     }
-    const recipe = recipeOf({ model: path, variant: models.variant.name, loras, embeddings, device, dtype });
+    bus.emit(modelEvent(models));
+    const recipe = recipeOf({ model: named, variant: models.variant.name, loras, embeddings, device, dtype });
     await makeVideos(models, {
       ...{ orders, loras, embeddings, device, dtype, check, emit: bus.emit },
       onMade: async (order, made) => {
@@ -115,10 +121,19 @@ async function sample(options: SampleCommand): Promise<void> {
   }
 }
 
+/** What of the options names the model. */
+function modelWishes(
+  { model, transformer, highNoise, lowNoise, vae, textEncoder, tokenizer }: ModelWishes,
+): ModelWishes {
+  const wishes = { model, transformer, highNoise, lowNoise, vae, textEncoder, tokenizer };
+  return Object.fromEntries(Object.entries(wishes).filter(([, path]) => path !== undefined));
+}
+
 /** What of the options each video takes; a prompt file takes the place of a recipe's prompt. */
 function videoWishes(options: SampleCommand): VideoWishes & { prompt?: string; prompts?: string } {
   const { model: _m, from: _f, lora: _l, highLora: _h, lowLora: _w, device: _d, dtype: _t, ...rest } = options;
-  const { libtorch: _lib, json: _j, embedding: _e, ...wishes } = rest;
+  const { libtorch: _lib, json: _j, embedding: _e, ...more } = rest;
+  const { transformer: _x, highNoise: _n, lowNoise: _o, vae: _v, textEncoder: _c, tokenizer: _k, ...wishes } = more;
   return wishes.prompts === undefined ? wishes : { prompt: undefined, ...wishes } as typeof wishes;
 }
 

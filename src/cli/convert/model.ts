@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { type Command, Option } from "@commander-js/extra-typings";
 import { ConfigError, formatBytes, formatDuration } from "../../base/mod.ts";
 import type { ModelSource } from "../../wan/mod.ts";
+import { addPartOptions, type ModelWishes, namedModel } from "../model/files.ts";
 import { LiveLine, Pace } from "../live_line.ts";
 import { printLine } from "../output.ts";
 
@@ -11,7 +12,7 @@ export const SAVED_DTYPES = ["float32", "bfloat16", "float16"] as const;
 
 /** Adds the command. */
 export function registerModel(convert: Command): void {
-  convert.command("model")
+  const command = convert.command("model")
     .description(
       "Writes a model in diffusers layout, or under the official names as single files, as ComfyUI loads them: one for " +
         "each part, in a folder. Tensors go through memory one at a time.",
@@ -29,23 +30,17 @@ export function registerModel(convert: Command): void {
       new Option("--dtype <name>", "number type (default: as it is); fp8_scaled for single files alone")
         .choices([...SAVED_DTYPES, "fp8_scaled"] as const),
     )
-    .option("--low <file>", "the low-noise transformer, where <in> is the high-noise one")
-    .option("--vae <file>", "the VAE, where <in> is a file")
-    .option("--text-encoder <file>", "the text encoder, where <in> is a file")
-    .option("--tokenizer <file>", "tokenizer.json or its folder, where <in> is a file")
-    .option("--force", "replace a folder that is there")
+    .option("--force", "replace a folder that is there");
+  addPartOptions(command);
+  command
     .option("--libtorch <folder>", "folder that holds libtorch.so")
     .option("--json", "print one JSON object")
-    .action(convertModel);
+    .action((input, out, options) => convertModel(input, out, options as ModelCommand));
 }
 
-interface ModelCommand {
+interface ModelCommand extends Omit<ModelWishes, "model"> {
   readonly to: "diffusers" | "original";
   readonly dtype?: typeof SAVED_DTYPES[number] | "fp8_scaled";
-  readonly low?: string;
-  readonly vae?: string;
-  readonly textEncoder?: string;
-  readonly tokenizer?: string;
   readonly force?: true;
   readonly libtorch?: string;
   readonly json?: true;
@@ -65,7 +60,8 @@ async function convertModel(input: string, out: string, options: ModelCommand): 
   }
   checkFree(out, { force: options.force === true });
   await openLibtorch({ libtorch: options.libtorch });
-  const model = openModel(whereOf(input, options));
+  const model = openModel(namedModel({ ...options, model: input }) ?? input);
+  model.checkWeights();
   const metadata = describeModel({ title: basename(out), architecture: model.variant.name });
   using line = new LiveLine();
   const pace = new Pace();
@@ -80,24 +76,6 @@ async function convertModel(input: string, out: string, options: ModelCommand): 
   });
   line.close();
   tellModel(out, { model, startedAt, json: options.json === true });
-}
-
-/** One folder, or the files one by one. */
-function whereOf(input: string, options: ModelCommand): Parameters<typeof import("../../wan/mod.ts").openModel>[0] {
-  const { low, vae, textEncoder, tokenizer } = options;
-  const given = [vae, textEncoder, tokenizer].filter((file) => file !== undefined);
-  if (given.length === 0 && low === undefined) return input;
-  if (vae === undefined || textEncoder === undefined || tokenizer === undefined) {
-    throw new ConfigError(`Cannot put a model together from ${input}: parts are missing`, {
-      cure: "name all of --vae, --text-encoder and --tokenizer",
-    });
-  }
-  return {
-    ...(low === undefined ? { transformer: input } : { highNoise: input, lowNoise: low }),
-    vae,
-    textEncoder,
-    tokenizer,
-  };
 }
 
 /** Says what was written. */

@@ -14,13 +14,13 @@ import { type Variant, VARIANTS } from "../../wan/mod.ts";
 export function geometryOf(config: RunConfig, options: { variant?: string | undefined }): DataGeometry {
   const { weights, variant } = config.model;
   if (options.variant !== undefined) return published(options.variant);
-  if (!existsSync(weights) && variant !== "auto") return published(variant);
-  if (!existsSync(weights)) {
-    throw new ConfigError(`Cannot tell the sizes that the model takes: there is no model in ${weights}.`, {
-      cure: `name its variant with --variant: ${names()}`,
-    });
-  }
-  return dataGeometry(openModels(config));
+  const places = typeof weights === "string" ? [weights] : Object.values(weights);
+  const absent = places.find((path) => path !== undefined && !existsSync(path));
+  if (absent === undefined) return dataGeometry(openModels(config));
+  if (variant !== "auto") return published(variant);
+  throw new ConfigError(`Cannot tell the sizes that the model takes: there is no model in ${absent}.`, {
+    cure: `name its variant with --variant: ${names()}`,
+  });
 }
 
 function published(name: string): DataGeometry {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { z } from "zod";
 import { DataError } from "../../base/mod.ts";
 import { readComment } from "../../media/mod.ts";
+import { PART_NAMES } from "../model/files.ts";
 import { fingerprint } from "./files.ts";
 import type { SampleSettings } from "./settings.ts";
 import type { VideoWishes } from "./wishes.ts";
@@ -11,6 +12,12 @@ const fileSchema = z.object({ path: z.string(), hash: z.string() });
 const loraSchema = fileSchema.extend({
   strength: z.number(),
   expert: z.enum(["high", "low"]).optional(),
+});
+
+/** A folder and its hash, or the parts that have files of their own, or both. */
+const modelSchema = fileSchema.partial().extend({
+  variant: z.string(),
+  files: z.partialRecord(z.enum(PART_NAMES), fileSchema).optional(),
 });
 
 const recipeSchema = z.looseObject({
@@ -31,7 +38,7 @@ const recipeSchema = z.looseObject({
   codec: z.enum(["h264", "h265", "vp9", "av1"]).optional(),
   dtype: z.enum(["auto", "float32", "bfloat16"]),
   device: z.string(),
-  model: fileSchema.extend({ variant: z.string() }),
+  model: modelSchema,
   loras: z.array(loraSchema).optional(),
   embeddings: z.array(fileSchema).optional(),
   image: fileSchema.optional(),

@@ -1,4 +1,5 @@
 /** Writes down how a video is made. */
+import type { ModelFiles } from "../../wan/mod.ts";
 import { VERSION } from "../version.ts";
 import type { LoraChoice } from "./lora.ts";
 import type { Order } from "./orders.ts";
@@ -7,7 +8,7 @@ import { type Recipe, type RecipeFile, recipeFile, recipeText } from "./recipe.t
 /** What all videos of a call share. */
 export interface SharedRecipe {
   /** As it was named. */
-  readonly model: string;
+  readonly model: string | ModelFiles;
   readonly variant: string;
   readonly loras: readonly LoraChoice[];
   readonly embeddings: readonly string[];
@@ -24,7 +25,7 @@ export function recipeOf(shared: SharedRecipe): (order: Order) => string {
     known.set(path, found);
     return found;
   };
-  const model = { ...file(shared.model), variant };
+  const model = modelOf(shared.model, { variant, file });
   const loras = shared.loras.map(({ path, strength, expert }) => ({ ...file(path), strength, expert }));
   const embeddings = shared.embeddings.map(file);
   return ({ prompt, settings, codec, sources: { image, lastImage, initialLatents } }) =>
@@ -36,4 +37,18 @@ export function recipeOf(shared: SharedRecipe): (order: Order) => string {
       lastImage: lastImage === undefined ? undefined : file(lastImage),
       initialLatents: initialLatents === undefined ? undefined : file(initialLatents),
     });
+}
+
+/** A model as a recipe names it. */
+function modelOf(
+  named: string | ModelFiles,
+  { variant, file }: { variant: string; file: (path: string) => RecipeFile },
+): Recipe["model"] {
+  const { folder, ...parts }: ModelFiles = typeof named === "string" ? { folder: named } : named;
+  const files = Object.entries(parts).flatMap(([name, path]) => path === undefined ? [] : [[name, file(path)]]);
+  return {
+    variant,
+    ...(folder === undefined ? {} : file(folder)),
+    ...(files.length === 0 ? {} : { files: Object.fromEntries(files) }),
+  };
 }

@@ -2,13 +2,15 @@
 import { extname } from "node:path";
 import { videoForm } from "../../media/mod.ts";
 import type { LoraChoice } from "./lora.ts";
-import { checkSame, readRecipe, type Recipe, wishesOf } from "./recipe.ts";
+import { type ModelWishes, PART_FLAGS, PART_NAMES } from "../model/files.ts";
+import { checkSame, readRecipe, type Recipe, type RecipeFile, wishesOf } from "./recipe.ts";
 import type { VideoWishes } from "./wishes.ts";
 
 /** What a recipe says. */
 export interface Repeated {
   readonly wishes: VideoWishes & { readonly prompt: string };
-  readonly model: string;
+  /** What of the recipe's model still holds. */
+  readonly model: ModelWishes;
   readonly loras: readonly LoraChoice[];
   readonly embeddings: readonly string[];
   readonly device: string;
@@ -17,9 +19,22 @@ export interface Repeated {
   readonly ending: string;
 }
 
+/** The folder and the files of a recipe's model, each with the option that names it. */
+function modelFiles(
+  { path, hash, files = {} }: Recipe["model"],
+): { name: keyof ModelWishes; file: RecipeFile; flag: string }[] {
+  const folder = path === undefined || hash === undefined
+    ? []
+    : [{ name: "model" as const, file: { path, hash }, flag: "--model" }];
+  const parts = PART_NAMES.flatMap((name) => {
+    const file = files[name];
+    return file === undefined ? [] : [{ name, file, flag: PART_FLAGS[name] }];
+  });
+  return [...folder, ...parts];
+}
+
 /** What was said anew, and so need not be what it was. */
-interface Replaced extends VideoWishes {
-  readonly model?: string;
+interface Replaced extends VideoWishes, ModelWishes {
   readonly lora?: readonly string[];
   readonly highLora?: readonly string[];
   readonly lowLora?: readonly string[];
@@ -33,9 +48,10 @@ interface Replaced extends VideoWishes {
 export async function repeated(video: string, options: Replaced): Promise<Repeated> {
   const recipe = await readRecipe(video);
   const { model, loras = [], embeddings = [], image, lastImage, initialLatents, device, dtype } = recipe;
+  const hasNewModel = options.model !== undefined;
   const isNew = [options.lora, options.highLora, options.lowLora].some((files) => files !== undefined);
   const files = [
-    { file: model, flag: "--model", isReplaced: options.model !== undefined },
+    ...modelFiles(model).map((part) => ({ ...part, isReplaced: options[part.name] !== undefined || hasNewModel })),
     ...loras.map((file) => ({ file, flag: "--lora", isReplaced: isNew })),
     ...embeddings.map((file) => ({ file, flag: "--embedding", isReplaced: options.embedding !== undefined })),
     { file: image, flag: "--image", isReplaced: options.image !== undefined },
@@ -49,7 +65,8 @@ export async function repeated(video: string, options: Replaced): Promise<Repeat
   const wishes = wishesOf(recipe);
   const isSameForm = options.out === undefined || videoForm(options.out) === videoForm(video);
   return {
-    ...{ model: model.path, loras, device, dtype, ending, embeddings: embeddings.map(({ path }) => path) },
+    model: hasNewModel ? {} : Object.fromEntries(modelFiles(model).map(({ name, file }) => [name, file.path])),
+    ...{ loras, device, dtype, ending, embeddings: embeddings.map(({ path }) => path) },
     wishes: isSameForm ? wishes : { ...wishes, codec: undefined },
   };
 }

@@ -3,11 +3,43 @@
 import { z } from "zod";
 import { auto, field, section } from "./field.ts";
 
+const file = (title: string, description: string): z.ZodOptional<z.ZodString> =>
+  field(z.string().min(1).optional(), { title, description });
+
+/** The files of a model one by one, or those that take the place of a folder's. */
+const files = z.strictObject({
+  folder: file("Folder", "Folder of a model, in diffusers' or the official layout, for the parts that are not named."),
+  transformer: file("Transformer", "The transformer of a model that has one: a file, an index or a folder."),
+  highNoise: file("High-noise expert", "The transformer for high noise of a model of two."),
+  lowNoise: file("Low-noise expert", "The transformer for low noise of a model of two."),
+  vae: file("VAE", "The VAE: a file or a folder."),
+  textEncoder: file("Text encoder", "The UMT5 encoder: a file, an index or a folder."),
+  tokenizer: file("Tokenizer", "tokenizer.json or its folder."),
+}).superRefine(({ folder, transformer, highNoise, lowNoise, vae, textEncoder, tokenizer }, context) => {
+  const wrong = (path: string, message: string): void =>
+    context.addIssue({ code: "custom", path: path === "" ? [] : [path], message });
+  if ((highNoise === undefined) !== (lowNoise === undefined)) {
+    wrong(highNoise === undefined ? "highNoise" : "lowNoise", "both experts' files, where one is named");
+  }
+  if (transformer !== undefined && highNoise !== undefined) {
+    wrong("transformer", "one transformer, or highNoise and lowNoise, but not both");
+  }
+  if (folder !== undefined) return;
+  if (transformer === undefined && highNoise === undefined) {
+    wrong("transformer", "the file of the transformer, or highNoise and lowNoise, where there is no folder");
+  }
+  for (const [name, value] of Object.entries({ vae, textEncoder, tokenizer })) {
+    if (value === undefined) wrong(name, "the file of this part, where there is no folder that has it");
+  }
+}).meta({ title: "Files", description: "The model's files one by one." });
+
 /** Schema of `model`. */
 export const modelSchema = section({
-  weights: field(z.string().min(1), {
+  weights: field(z.union([z.string().min(1), files]), {
     title: "Weights",
-    description: "Folder of the model in diffusers layout (transformer, vae, text_encoder, tokenizer).",
+    description:
+      "Folder of the model in diffusers' layout or that of the official release; or an object that names its " +
+      "files: transformer, or highNoise and lowNoise, vae, textEncoder, tokenizer, with a folder for those left out.",
   }),
   variant: field(auto(z.string().min(1)).default("auto"), {
     title: "Variant",
