@@ -1,18 +1,15 @@
 /**
  * Buckets: the few sizes into which clips are scaled and cut, so that batches are of one shape. Both sides of a bucket
- * are multiples of the model's divisor and its area stays within the square of the resolution.
+ * are multiples of the model's divisor and its area stays within the square of the resolution. With several resolutions a picture goes into a bucket of each.
  */
 
 import { ConfigError } from "../base/mod.ts";
-import type { Refusal } from "./codes.ts";
 import { coverCrop, type Crop, type Size } from "../media/mod.ts";
+import type { Refusal } from "./codes.ts";
 
-/** Pictures may be enlarged up to this factor; above, detail is made up rather than learnt. Chosen. */
-export const MAX_UPSCALE = 1.5;
-/** A crop must keep at least this share of the picture. Chosen. */
-export const MIN_KEPT = 0.25;
+const MOST_NAMED = 5;
 
-/** What decides the buckets. */
+/** What decides the buckets of one resolution. */
 export interface BucketOptions {
   /** Side of the square whose area is the budget, or the one size there is. */
   readonly resolution: number | Size;
@@ -20,6 +17,30 @@ export interface BucketOptions {
   readonly divisor: number;
   /** Largest ratio of the long to the short side. */
   readonly maxAspect: number;
+}
+
+/** What decides whether a picture may go into its bucket. */
+export interface FitLimits {
+  /** Pictures may be enlarged up to this factor. */
+  readonly maxUpscale: number;
+  /** A crop must keep at least this share of the picture. */
+  readonly minKept: number;
+}
+
+/** The buckets of one resolution. */
+export interface Buckets extends BucketOptions {
+  readonly sizes: readonly Size[];
+}
+
+/** The buckets of each resolution, the largest first. @throws {ConfigError} if a size cannot be used */
+export function bucketsOf(
+  resolutions: readonly (number | Size)[],
+  options: Omit<BucketOptions, "resolution">,
+): Buckets[] {
+  const area = (size: number | Size): number => typeof size === "number" ? size * size : size.width * size.height;
+  return [...resolutions].sort((a, b) => area(b) - area(a)).map((resolution) => {
+    return { ...options, resolution, sizes: listBuckets({ ...options, resolution }) };
+  });
 }
 
 /**
@@ -73,30 +94,60 @@ export function nearestBucket(size: Size, buckets: readonly Size[]): Size {
   }, first);
 }
 
-/** Into which bucket a picture goes and how it is cut, or why it does not. */
-export type Fit = { readonly crop: Crop } | Refusal;
+/** How a picture is cut for the bucket of each resolution that it is large enough for, or why it is for none. */
+export type Fit = { readonly crops: readonly Crop[]; readonly notes: readonly string[] } | Refusal;
 
-/** Fits a picture of the shown size into the nearest bucket. */
-export function fitToBucket(size: Size, options: BucketOptions & { readonly buckets: readonly Size[] }): Fit {
-  const bucket = nearestBucket(size, options.buckets);
+/** Fits a picture of the shown size into the nearest bucket of each resolution. */
+export function fitToBuckets(size: Size, { buckets, limits }: { buckets: readonly Buckets[]; limits: FitLimits }): Fit {
+  const crops = new Map<string, Crop>();
+  const refusals: Refusal[] = [];
+  for (const one of buckets) {
+    const fit = fitToNearest(size, { buckets: one, limits });
+    if ("code" in fit) refusals.push(fit);
+    else crops.set(`${fit.width}x${fit.height}`, fit);
+  }
+  const refusal = refusals.at(-1); // of the smallest, which asks least
+  if (crops.size === 0 && refusal !== undefined) return refusal;
+  const left = refusals.length === 0 ? [] : [`it is used at ${crops.size} of ${buckets.length} resolutions`];
+  return { crops: [...crops.values()], notes: left };
+}
+
+function fitToNearest(size: Size, { buckets, limits }: { buckets: Buckets; limits: FitLimits }): Crop | Refusal {
+  const bucket = nearestBucket(size, buckets.sizes);
   const crop = coverCrop(size, bucket);
   const shape = `${size.width}x${size.height}`;
   const kept = (crop.width * crop.height) / (crop.scaledWidth * crop.scaledHeight);
-  if (kept < MIN_KEPT) {
-    const cure = `cut it to a shape of at most ${options.maxAspect}:1, or remove it`;
+  if (kept < limits.minKept) {
     return {
       code: "extreme_aspect",
       reason: `its shape (${shape}) would leave ${percent(kept)} of the picture after cropping`,
-      cure,
+      cure: `cut it to a shape of at most ${buckets.maxAspect}:1, set a smaller data.minKept, or remove it`,
     };
   }
   const scale = Math.max(bucket.width / size.width, bucket.height / size.height);
-  if (scale > MAX_UPSCALE) {
+  if (scale > limits.maxUpscale) {
     const reason = `it is too small (${shape}): it would be enlarged ${scale.toFixed(1)} times to ` +
-      `${bucket.width}x${bucket.height}, at most ${MAX_UPSCALE} are allowed`;
-    return { code: "too_small", reason, cure: smallerResolution(options, MAX_UPSCALE / scale) };
+      `${bucket.width}x${bucket.height}, at most ${limits.maxUpscale} are allowed`;
+    return { code: "too_small", reason, cure: smallerResolution(buckets, limits.maxUpscale / scale) };
   }
-  return { crop };
+  return crop;
+}
+
+/** What to say about buckets that have fewer items, repeats counted, than a batch: their batches show items twice. */
+export function smallBucketNotes(
+  items: Iterable<{ readonly bucket: string; readonly repeats: number }>,
+  batchSize: number,
+): string[] {
+  const counts = new Map<string, number>();
+  for (const { bucket, repeats } of items) counts.set(bucket, (counts.get(bucket) ?? 0) + repeats);
+  const small = [...counts].filter(([, count]) => count < batchSize).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (small.length === 0) return [];
+  const named = small.slice(0, MOST_NAMED).map(([bucket, count]) => `${bucket} (${count})`).join(", ");
+  const more = small.length > MOST_NAMED ? ` and ${small.length - MOST_NAMED} more` : "";
+  return [
+    `${small.length} of ${counts.size} buckets have fewer items than a batch of ${batchSize} and repeat them to fill it: ` +
+    `${named}${more}; fewer lengths (data.numFrames) or a smaller data.maxAspect make fewer buckets`,
+  ];
 }
 
 function smallerResolution({ resolution, divisor }: BucketOptions, factor: number): string {

@@ -53,7 +53,7 @@ export type LimitCode =
   | "codec"
   | "black"
   | "frozen"
-  | "near_duplicate";
+  | "duplicate";
 
 /** Why something is left out. */
 export interface Refusal {

@@ -30,10 +30,6 @@ export interface Encoders {
 /** How long to wait before asking again whether another process has finished. */
 const POLL_MS = 100;
 
-/** Brightest value of black, and mean change that still counts as none, of 255. Chosen. */
-const BLACK = 24;
-const STILL = 1;
-
 /**
  * Frames as the encoder wants them.
  * @param color what is changed in their colours
@@ -47,28 +43,6 @@ export function framesToTensor({ pixels, numFrames, height, width }: Frames, col
     planes.add_(-1);
     return color === undefined ? planes : changeColors(planes, color);
   });
-}
-
-/**
- * Whether the frames hold something to learn from: all black, or all the same but for the noise of compression. Looks at
- * every 7th value.
- */
-export function contentNotes({ pixels, numFrames }: Frames): string[] {
-  const size = pixels.length / numFrames;
-  let brightest = 0;
-  let mostMoved = 0;
-  for (let frame = 0; frame < numFrames; frame++) {
-    let moved = 0;
-    for (let at = 0; at < size; at += 7) {
-      const value = pixels[frame * size + at] ?? 0;
-      brightest = Math.max(brightest, value);
-      moved += Math.abs(value - (pixels[at] ?? 0));
-    }
-    mostMoved = Math.max(mostMoved, moved / (size / 7));
-  }
-  if (brightest < BLACK) return ["it is black throughout"];
-  if (numFrames > 1 && mostMoved < STILL) return ["nothing moves in it"];
-  return [];
 }
 
 /** One entry that may have to be made. */

@@ -4,11 +4,10 @@ import type { Tensor } from "../torch/mod.ts";
 import type { CacheKey, TensorCache } from "./cache.ts";
 import type { CacheLimit } from "./cache_limit.ts";
 import { Decoder } from "./decoder.ts";
-import { contentNotes, type Encoders, ensureCached, framesToTensor } from "./encode.ts";
+import { type Encoders, ensureCached, framesToTensor } from "./encode.ts";
 import { fileState } from "./file_facts.ts";
 import { FileProblem } from "../media/mod.ts";
 import { type LatentStrides, maskToLatents } from "./mask.ts";
-import type { Notes } from "./notes.ts";
 import { type PlannedFile, type PlannedWindow, rejectionOf, type Rejections } from "./plan.ts";
 import type { RejectedFile } from "./codes.ts";
 import type { Stage } from "./stage.ts";
@@ -20,7 +19,6 @@ export interface Filling {
   readonly encoders: Encoders;
   readonly strides: LatentStrides;
   readonly rejections: Rejections;
-  readonly notes: Notes;
   readonly stage: Stage;
   readonly signal: AbortSignal | undefined;
 }
@@ -90,7 +88,7 @@ export async function fillWindows(
 
 async function encodeWindow(
   next: PlannedWindow,
-  { decoder, encoders, notes, strides }: Filling & { readonly decoder: Decoder },
+  { decoder, encoders, strides }: Filling & { readonly decoder: Decoder },
 ): Promise<Tensor> {
   const decoded = await decoder.take(next);
   const { file, state } = next.planned;
@@ -110,6 +108,5 @@ async function encodeWindow(
     if (encoders.encodeCondition === undefined) throw new RangeError("there is no encoder of conditions");
     return await encoders.encodeCondition(frames, { numFrames });
   }
-  notes.add(file.path, contentNotes(decoded));
   return await encoders.encodeVideo(frames);
 }

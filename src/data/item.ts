@@ -2,16 +2,20 @@
 
 import { canonicalJson } from "../base/mod.ts";
 import type { DataConfig } from "../config/mod.ts";
-import { type Crop, frameTimes, keyTimes, type MediaInfo, type SceneFacts, type Size } from "../media/mod.ts";
+import { type Crop, frameTimes, keyTimes, type MediaInfo, type SceneFacts } from "../media/mod.ts";
 import { augments, augmentWindow } from "./augment.ts";
-import { type BucketOptions, fitToBucket } from "./bucket.ts";
+import { type Buckets, type FitLimits, fitToBuckets } from "./bucket.ts";
 import type { Refusal } from "./codes.ts";
+import { beyondLimits, type Limits } from "./limits.ts";
 import { chooseWindows, type WindowSettings } from "./strategies.ts";
 import { MIN_CLIP_FRAMES, type PlannedItem, timingNotes, type WindowTimes } from "./window.ts";
 
 /** Everything that decides over a file, apart from the file. */
-export interface PlanSettings extends BucketOptions, WindowSettings {
-  readonly buckets: readonly Size[];
+export interface PlanSettings extends WindowSettings {
+  /** For each resolution, the largest first. */
+  readonly buckets: readonly Buckets[];
+  readonly fit: FitLimits;
+  readonly limits: Limits;
   readonly augment: DataConfig["augment"];
 }
 
@@ -43,15 +47,17 @@ const CUT_OFF = { share: 0.95, seconds: 0.1 };
 
 /** Decides over a file. */
 export function planItem(info: MediaInfo, { kind, settings, content, scenes = ONE_SHOT }: PlanInputs): Plan {
-  const unfit = wrongKind(info, kind) ?? unreadable(info);
+  const unfit = wrongKind(info, kind) ?? unreadable(info) ?? beyondLimits(info, settings.limits);
   if (unfit !== undefined) return { status: "rejected", ...unfit };
   const seed = BigInt(`0x${content.slice(0, 15)}`);
   const chosen = info.isImage ? stillTimes(settings) : clipWindows(info, { settings, scenes, seed });
   if (chosen.length === 0) return { status: "rejected", ...tooShort(info, settings) };
-  const fit = fitToBucket(info, settings);
+  const fit = fitToBuckets(info, { buckets: settings.buckets, limits: settings.fit });
   if ("reason" in fit) return { status: "rejected", ...fit };
-  const items = chosen.map((variants, item) => planVariants(variants, { crop: fit.crop, settings, seed, item }));
-  return { status: "used", items, notes: notesOn(info, chosen.flat()) };
+  const items = fit.crops.flatMap((crop) =>
+    chosen.map((variants, item) => planVariants(variants, { crop, settings, seed, item }))
+  );
+  return { status: "used", items, notes: [...fit.notes, ...notesOn(info, chosen.flat())] };
 }
 
 /** The one frame of a still, as often as it has variants. */

@@ -1,7 +1,14 @@
 /** From folders of clips to batches of latents and embeddings. */
 
 export { BatchOrder, type Orderable, type OrderedBatch, type OrderedEntry } from "./batches.ts";
-export { type BucketOptions, listBuckets, MAX_UPSCALE, nearestBucket } from "./bucket.ts";
+export {
+  type BucketOptions,
+  type Buckets,
+  type FitLimits,
+  listBuckets,
+  nearestBucket,
+  smallBucketNotes,
+} from "./bucket.ts";
 export { type CountTokens } from "./caption_length.ts";
 export { type CacheKey, type CacheKind, dataCacheDir, TensorCache } from "./cache.ts";
 export {

@@ -6,14 +6,17 @@ import { DataError } from "../base/mod.ts";
 import type { DataConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { FileProblem, findPrograms, type MediaInfo, quoteName } from "../media/mod.ts";
-import { listBuckets } from "./bucket.ts";
+import { bucketsOf } from "./bucket.ts";
 import type { CountTokens } from "./caption_length.ts";
 import type { RejectedFile } from "./codes.ts";
 import { type CacheKey, dataCacheDir, type WindowKind } from "./cache.ts";
 import { type Companions, companionsOf } from "./companions.ts";
+import { type Duplicate, findDuplicates } from "./duplicates.ts";
 import { FileFacts, type FileState, fileState } from "./file_facts.ts";
+import type { Glance } from "./glance.ts";
 import { type Plan, planItem, type PlanSettings } from "./item.ts";
-import { contentHash, knownScenes, probedInfo } from "./probed.ts";
+import { contentNotes, wantsGlance, withoutContent } from "./limits.ts";
+import { contentHash, knownGlance, knownScenes, probedInfo } from "./probed.ts";
 import { type FoundFile, scanSources } from "./scan.ts";
 import { sourcesOf } from "./source.ts";
 import { Stage } from "./stage.ts";
@@ -38,6 +41,8 @@ export interface PlannedFile extends Companions {
   readonly plan: Extract<Plan, { status: "used" }>;
   /** SHA-256 of its bytes. */
   readonly content: string;
+  /** What a few of its frames show; absent where nothing wants to know. */
+  readonly glance?: Glance | undefined;
   /** Its state when it was looked at, to notice changes. */
   readonly state: FileState;
 }
@@ -54,6 +59,8 @@ export interface PlannedWindow {
 export interface DataPlan {
   readonly used: readonly PlannedFile[];
   readonly rejected: readonly RejectedFile[];
+  /** Files that show the same as another one, whether they are used or not. */
+  readonly duplicates: readonly Duplicate<PlannedFile>[];
   readonly settings: PlanSettings;
   readonly numIgnored: number;
 }
@@ -101,23 +108,43 @@ export async function planDataset(config: DataConfig, options: PlanOptions): Pro
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  const used: PlannedFile[] = [];
+  const planned: PlannedFile[] = [];
   for (const result of results) {
     if ("reason" in result) rejections.add(result);
-    else used.push(result);
+    else planned.push(result);
   }
-  return { used, rejected: rejections.list, settings, numIgnored: scan.numIgnored };
+  const { duplicates, used } = lookForDuplicates(planned, { limits: config.limits, rejections });
+  return { used, duplicates, rejected: rejections.list, settings, numIgnored: scan.numIgnored };
+}
+
+function lookForDuplicates(
+  planned: readonly PlannedFile[],
+  { limits, rejections }: { limits: DataConfig["limits"]; rejections: Rejections },
+): { duplicates: readonly Duplicate<PlannedFile>[]; used: readonly PlannedFile[] } {
+  if (limits.duplicates === "keep") return { duplicates: [], used: planned };
+  const duplicates = findDuplicates(planned, { bits: limits.duplicateBits });
+  if (limits.duplicates === "warn") return { duplicates, used: planned };
+  for (const { file, kept, same } of duplicates) {
+    const reason = same === "content" ? "it has the same content as" : "it shows the same as";
+    const cure = 'remove one of them, or set data.limits.duplicates to "warn"';
+    rejections.add({ path: file.file.path, code: "duplicate", reason: `${reason} ${quoteName(kept.file.path)}`, cure });
+  }
+  const left = new Set(duplicates.map(({ file }) => file));
+  return { duplicates, used: planned.filter((file) => !left.has(file)) };
 }
 
 /** The settings that decide over files. @throws {ConfigError} if no bucket fits */
 export function planSettings(config: DataConfig, geometry: DataGeometry): PlanSettings {
-  const { resolution, maxAspect, numFrames } = config;
-  const shape = { resolution, maxAspect, divisor: geometry.spatialDivisor };
+  const { resolution, maxAspect, maxUpscale, minKept, numFrames, limits } = config;
+  const resolutions = Array.isArray(resolution) ? resolution : [resolution];
+  const buckets = bucketsOf(resolutions, { maxAspect, divisor: geometry.spatialDivisor });
   const fps = config.fps === "auto" ? geometry.fps : config.fps;
-  const frameCounts = listFrameCounts({ wanted: numFrames, stride: geometry.temporalStride });
+  const frameCounts = typeof numFrames === "number"
+    ? listFrameCounts({ wanted: numFrames, stride: geometry.temporalStride })
+    : [...new Set(numFrames)].sort((a, b) => a - b);
   const { frames, augment } = config;
   const variants = frames.variants === "auto" ? AUTO_VARIANTS : frames.variants;
-  return { ...shape, buckets: listBuckets(shape), frameCounts, fps, frames, augment, variants };
+  return { buckets, fit: { maxUpscale, minKept }, limits, frameCounts, fps, frames, augment, variants };
 }
 
 async function planFile(
@@ -139,7 +166,11 @@ async function planFile(
       const { code, reason, cure } = plan;
       return { path: file.path, code, reason, cure };
     }
-    return { file, info, plan, content, state, ...await companionsOf(file, known.facts) };
+    const glance = wantsGlance(settings.limits) ? await knownGlance(info, { state, ...known }) : undefined;
+    const empty = glance && withoutContent(glance, { isImage: info.isImage, limits: settings.limits });
+    if (empty !== undefined) return { path: file.path, ...empty };
+    const notes = [...plan.notes, ...contentNotes(glance, { isImage: info.isImage, limits: settings.limits })];
+    return { file, info, plan: { ...plan, notes }, content, glance, state, ...await companionsOf(file, known.facts) };
   } catch (error) {
     return rejectionOf(file.path, error);
   }

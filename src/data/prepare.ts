@@ -6,7 +6,9 @@ import type { Emit } from "../events/mod.ts";
 import { quoteName } from "../media/mod.ts";
 import { type CacheKey, cacheKey, dataCacheDir, TensorCache, type WindowKind } from "./cache.ts";
 import { CacheLimit } from "./cache_limit.ts";
+import { smallBucketNotes } from "./bucket.ts";
 import { Dataset, type DatasetItem } from "./dataset.ts";
+import { type Duplicate } from "./duplicates.ts";
 import type { Encoders } from "./encode.ts";
 import { fillTexts, fillWindows } from "./fill.ts";
 import { nameSome, Notes } from "./notes.ts";
@@ -29,6 +31,8 @@ export interface PrepareOptions extends Encoders {
   readonly geometry: DataGeometry;
   /** As in {@linkcode PlanOptions}. */
   readonly countTokens?: PlanOptions["countTokens"];
+  /** Clips in a batch, so that buckets with fewer can be told. */
+  readonly batchSize?: number | undefined;
   /** Texts that are encoded besides the captions, such as the prompts of samples. */
   readonly prompts?: readonly string[] | undefined;
   /** Default: `data.cache.dir`, where "auto" is the user's cache folder. */
@@ -43,6 +47,8 @@ export interface PrepareOptions extends Encoders {
 const FRAME_RULE = 2;
 /** Used files that are told one by one; where there are more, only their number is. Chosen. */
 const MOST_TOLD = 1000;
+/** Duplicates that are named in a warning. */
+const MOST_DUPLICATES = 3;
 
 /** A file with all its windows: each variant of each of its items. */
 interface FileWindows {
@@ -72,14 +78,14 @@ export async function prepareDataset(config: DataConfig, options: PrepareOptions
   const total = missing.texts.size + missing.windows.length;
   const stage = new Stage("encoding", { total, emit });
   const strides = options.geometry;
-  const filling = { cache, limit, encoders: options, strides, rejections, notes, stage, signal };
+  const filling = { cache, limit, encoders: options, strides, rejections, stage, signal };
   await fillTexts(missing.texts, filling);
   const failed = await fillWindows(missing.windows, filling);
   await limit.end(emit);
   const used = withoutFailed(files, { failed, rejections });
   for (const { planned } of used) notes.add(planned.file.path, [...planned.file.notes, ...planned.plan.notes]);
   if (used.length <= MOST_TOLD) { for (const { planned } of used) tellUsed(planned, emit); }
-  notes.add("", [...sameContent(plan.used), ...changedSpeeds(used)]);
+  notes.add("", [...duplicateNotes(plan.duplicates), ...changedSpeeds(used), ...fillNotes(used, options.batchSize)]);
   notes.tell(emit);
   const rejected = [...plan.rejected, ...rejections.list];
   const report = dataReport({ ...plan, used: used.map(({ planned }) => planned), rejected });
@@ -200,11 +206,24 @@ function changedSpeeds(used: readonly FileWindows[]): string[] {
   ];
 }
 
-function sameContent(used: readonly PlannedFile[]): string[] {
-  const byContent = new Map<string, string[]>();
-  for (const { content, file } of used) byContent.set(content, [...byContent.get(content) ?? [], file.path]);
-  return [...byContent.values()].filter((paths) => paths.length > 1)
-    .map((paths) => `${nameSome(paths, { separator: " and " })} have the same content`);
+/** One remark for the files that show the same as another one. */
+function duplicateNotes(duplicates: readonly Duplicate<PlannedFile>[]): string[] {
+  const told = duplicates.map(({ file, kept, same }) => {
+    const what = same === "content" ? "the content of" : "the picture of";
+    return `${quoteName(file.file.path)} has ${what} ${quoteName(kept.file.path)}`;
+  });
+  if (told.length === 0) return [];
+  const more = told.length > MOST_DUPLICATES ? ` and ${told.length - MOST_DUPLICATES} more` : "";
+  return [`${told.length} files show the same as others: ${told.slice(0, MOST_DUPLICATES).join(", ")}${more}`];
+}
+
+/** What to say about small buckets, where the size of a batch is known. */
+function fillNotes(used: readonly FileWindows[], batchSize: number | undefined): string[] {
+  if (batchSize === undefined) return [];
+  const items = used.flatMap(({ planned: { file, plan } }) =>
+    plan.items.map(({ bucket }) => ({ bucket, repeats: file.repeats }))
+  );
+  return smallBucketNotes(items, batchSize);
 }
 
 function nothingUsable(config: DataConfig, rejected: readonly RejectedFile[]): DataError {

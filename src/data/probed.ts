@@ -3,11 +3,14 @@
 import { sha256File } from "../base/mod.ts";
 import { findCuts, type MediaInfo, probe, type SceneFacts } from "../media/mod.ts";
 import type { FileFacts, FileState } from "./file_facts.ts";
+import { type Glance, glanceAt } from "./glance.ts";
 
 /** Changes whenever `probe` says something else about the same file. */
 const PROBE_RULE = 2;
 /** Changes whenever `findCuts` finds other cuts in the same file. */
 const CUTS_RULE = 1;
+/** Changes whenever `glanceAt` sees something else in the same file. */
+const GLANCE_RULE = 1;
 
 /** What {@linkcode probe} says of a file. @throws as `probe`; a failure is not kept */
 export async function probedInfo(
@@ -34,4 +37,13 @@ export async function knownScenes(
 ): Promise<SceneFacts> {
   if (info.isImage) return { cuts: [], black: [] };
   return await facts.remember(state, `cuts/${CUTS_RULE}`, () => findCuts(info, { signal }));
+}
+
+/** A few small frames of it, see {@linkcode glanceAt}; undefined where they cannot be decoded. */
+export async function knownGlance(
+  info: MediaInfo,
+  { state, facts, signal }: { state: FileState; facts: FileFacts; signal: AbortSignal | undefined },
+): Promise<Glance | undefined> {
+  const look = async (): Promise<Glance | null> => await glanceAt(info, signal) ?? null;
+  return await facts.remember(state, `glance/${GLANCE_RULE}`, look) ?? undefined;
 }
