@@ -12,6 +12,8 @@ import { MIN_CLIP_FRAMES, type PlannedItem, timingNotes, type WindowTimes } from
 
 /** Everything that decides over a file, apart from the file. */
 export interface PlanSettings extends WindowSettings {
+  /** Both sides of every bucket are multiples of this. */
+  readonly divisor: number;
   /** For each resolution, the largest first. */
   readonly buckets: readonly Buckets[];
   readonly fit: FitLimits;

@@ -137,14 +137,15 @@ function lookForDuplicates(
 export function planSettings(config: DataConfig, geometry: DataGeometry): PlanSettings {
   const { resolution, maxAspect, maxUpscale, minKept, numFrames, limits } = config;
   const resolutions = Array.isArray(resolution) ? resolution : [resolution];
-  const buckets = bucketsOf(resolutions, { maxAspect, divisor: geometry.spatialDivisor });
+  const divisor = geometry.spatialDivisor;
+  const buckets = bucketsOf(resolutions, { maxAspect, divisor });
   const fps = config.fps === "auto" ? geometry.fps : config.fps;
   const frameCounts = typeof numFrames === "number"
     ? listFrameCounts({ wanted: numFrames, stride: geometry.temporalStride })
     : [...new Set(numFrames)].sort((a, b) => a - b);
   const { frames, augment } = config;
   const variants = frames.variants === "auto" ? AUTO_VARIANTS : frames.variants;
-  return { buckets, fit: { maxUpscale, minKept }, limits, frameCounts, fps, frames, augment, variants };
+  return { divisor, buckets, fit: { maxUpscale, minKept }, limits, frameCounts, fps, frames, augment, variants };
 }
 
 async function planFile(

@@ -1,7 +1,7 @@
 /** What becomes of a config's files, as one record: for people, for programs, and for a run's dashboard. */
 
 import type { EventBody } from "../events/mod.ts";
-import type { Crop } from "../media/mod.ts";
+import { type Crop, quoteName } from "../media/mod.ts";
 import type { DataPlan, PlannedFile } from "./plan.ts";
 import type { RejectedFile } from "./codes.ts";
 import { coveredSeconds, type Window } from "./window.ts";
@@ -82,8 +82,9 @@ export interface DataReport {
 }
 
 /** Makes the report of a plan. Nothing is decoded. */
-export function dataReport({ used, rejected, settings, numIgnored }: DataPlan): DataReport {
-  const files = used.map(reportedFile);
+export function dataReport({ used, rejected, duplicates, settings, numIgnored }: DataPlan): DataReport {
+  const alike = new Map(duplicates.map(({ file, kept }) => [file, kept.file.path]));
+  const files = used.map((planned) => reportedFile(planned, alike.get(planned)));
   const sum = (of: (file: ReportedFile) => number): number => files.reduce((total, file) => total + of(file), 0);
   return {
     version: 1,
@@ -108,7 +109,8 @@ export function dataEvent({ totals, buckets }: DataReport): EventBody {
   return { type: "data", ...totals, buckets: buckets.map(({ bucket, items, shown }) => ({ bucket, items, shown })) };
 }
 
-function reportedFile({ file, info, plan }: PlannedFile): ReportedFile {
+/** @param alike a file that shows the same */
+function reportedFile({ file, info, plan }: PlannedFile, alike: string | undefined): ReportedFile {
   const windows = plan.items.flatMap(({ bucket, variants }) => {
     const [first] = variants;
     return first === undefined ? [] : [reportedWindow(first, { bucket, variants: variants.length })];
@@ -124,7 +126,7 @@ function reportedFile({ file, info, plan }: PlannedFile): ReportedFile {
     captions: file.captions,
     repeats: file.repeats,
     windows,
-    notes: [...file.notes, ...plan.notes],
+    notes: [...file.notes, ...plan.notes, ...(alike === undefined ? [] : [`it shows the same as ${quoteName(alike)}`])],
   };
 }
 

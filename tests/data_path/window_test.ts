@@ -25,6 +25,7 @@ Deno.test("timingNotes() remarks on gaps and on slow clips", () => {
 
 const CONTENT = "0123456789abcdef".repeat(4);
 const settings: PlanSettings = {
+  divisor: 32,
   buckets: [{ resolution: 64, divisor: 32, maxAspect: 2, sizes: [{ width: 64, height: 64 }] }],
   fit: { maxUpscale: 1.5, minKept: 0.25 },
   limits: { black: "warn", frozen: "warn", duplicates: "warn", duplicateBits: 5 },
