@@ -213,7 +213,7 @@ function batchesOf({ config: { train, data } }: Session): BatchOptions {
 }
 
 /** What a checkpoint of a session holds; where two experts are trained, each tensor under its expert's name. */
-function stateOf({ trainees }: Session): TrainState {
+export function stateOf({ trainees }: Session): TrainState {
   const all = (pick: (trainee: Trainee) => ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
     new Map(trainees.flatMap((trainee) => {
       const prefix = trainee.expert === "only" ? "" : `${trainee.expert}.`;
