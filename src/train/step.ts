@@ -2,7 +2,7 @@
 import { clipGradients, forwardBackward, totalNorm, type Trainable } from "../parallel/mod.ts";
 import { cat, stack, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 import { type Stem, trainableParts, type TransformerInputs } from "../wan/mod.ts";
-import { type ClipBatch, makeProblem } from "./batch.ts";
+import { type ClipBatch, makeProblem, type Problem, type ProblemOptions } from "./batch.ts";
 import { judgeStep } from "./judge.ts";
 import { Laps, type StepTimes } from "./laps.ts";
 import { lossOf } from "./objective.ts";
@@ -18,6 +18,8 @@ export interface StepOptions {
   readonly ownStep?: number;
   /** The data of a micro-step, counted over the whole run; its tensors are freed by the step. */
   readonly batchAt: (microStep: number) => ClipBatch;
+  /** What is made of the data; `makeProblem` if absent. */
+  readonly problemOf?: (batch: ClipBatch, options: ProblemOptions) => Problem;
   /** Looks at the numbers before anything is updated, and throws to leave everything as it is; refuses what is not finite if absent. */
   readonly judge?: (found: { readonly loss: number; readonly gradNorm: number }) => void;
 }
@@ -94,13 +96,13 @@ function microStep(
   options: StepOptions & { i: number; laps: Laps; trainable: Trainable },
 ): MicroStep {
   const { config, range, model, trained, gradients, plan, device, dtype } = trainee;
-  const { step, ownStep = step, batchAt, i, laps, trainable } = options;
+  const { step, ownStep = step, batchAt, problemOf = makeProblem, i, laps, trainable } = options;
   const { gradientAccumulation: accumulated } = config.train;
   const { patchSize } = model.config;
   return tidy(() => {
     const at = { microStep: step * accumulated + i, expertMicroStep: ownStep * accumulated + i };
     using _draws = beginMicroStep(trained, { seed: config.train.seed, microStep: at.microStep });
-    const problem = makeProblem(batchAt(at.microStep), { train: config.train, ...at, range, device, dtype, patchSize });
+    const problem = problemOf(batchAt(at.microStep), { train: config.train, ...at, range, device, dtype, patchSize });
     laps.end("data");
     using outside = new DisposableStack(); // of the engine's scope, in which the loss is made
     let perClip: Tensor | undefined;

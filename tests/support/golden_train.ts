@@ -3,17 +3,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
 import { type AdapterData, AdapterSet, type Built, mergeAdapters } from "../../src/nn/mod.ts";
-import { AdamW } from "../../src/optim/mod.ts";
-import { type BlockPlan, clipGradients, forwardBackward, GradientStore, totalNorm } from "../../src/parallel/mod.ts";
+import { type BlockPlan, GradientStore } from "../../src/parallel/mod.ts";
 import { cat, type DType, grad, mseLoss, noGrad, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
-import {
-  loadTransformer,
-  type Stem,
-  trainableParts,
-  type TransformerInputs,
-  WanTransformer,
-} from "../../src/wan/transformer/mod.ts";
+import type { ClipBatch, Problem } from "../../src/train/batch.ts";
+import { makeOptimizer } from "../../src/train/optimizer.ts";
+import { trainStep } from "../../src/train/step.ts";
+import type { Trainee } from "../../src/train/trainee.ts";
+import { loadTransformer, type TransformerInputs, WanTransformer } from "../../src/wan/transformer/mod.ts";
 import { readAdapters } from "../../src/weights/mod.ts";
+import { runConfig } from "./train_config.ts";
 import { compareCase, type GoldenCase, openCase } from "./golden.ts";
 
 function withModel(golden: GoldenCase, dtype: DType, use: (built: Built<WanTransformer>) => void): void {
@@ -138,61 +136,91 @@ const TrainingSchema = z.object({
   timesteps: z.string(),
 });
 
-/** Kind `training`: twenty steps through the block engine, every other block recomputed. */
+/** Kind `training`: twenty steps by the trainer's own step, every other block recomputed. */
 export function runTrainingCase(dir: string): void {
   const golden = openCase(dir);
   const training = TrainingSchema.parse(golden.json.training);
   tidy(() => {
     withModel(golden, "float32", ({ model, params }) => {
-      const lora = training.lora === null ? undefined : startingLora(golden, { model, lora: training.lora });
+      using lora = training.lora === null ? undefined : startingLora(golden, { model, lora: training.lora });
       const trained = lora?.params ?? params;
       for (const param of trained.values()) param.setRequiresGrad(true);
-      const list = [...trained.values()];
-      using optimizer = new AdamW(list, { ...training, weightDecay: training.weight_decay });
-      using store = new GradientStore(list);
-      const plan = model.blocks.map((_, i): BlockPlan => i % 2 === 0 ? "recompute" : "keep");
-      const all = ["x0", "noise", "sigma", "text"].map((name) => golden.tensor("inputs", name)) as Tensor[];
+      using trainee = goldenTrainee({ model, trained, training });
+      const given = ["x0", "noise", "sigma", "text"].map((name) => golden.tensor("inputs", name)) as Tensor[];
       const condition = golden.has("inputs", "condition") ? golden.tensor("inputs", "condition") : undefined;
-      const losses: number[] = [], norms: number[] = [];
       const computed: Record<string, Record<string, Tensor>> = {};
       const snapshot = (): Record<string, Tensor> =>
         Object.fromEntries([...trained].map(([name, param]) => [name, param.detach().clone()]));
-      for (let step = 0; step < training.steps; step++) {
-        tidy(() => {
-          const [x0, noise, sigma, text] = all.map((x) => x.select(0, step)) as [Tensor, Tensor, Tensor, Tensor];
-          const batch = x0.size(0);
-          const level = sigma.reshape([batch, 1, 1, 1, 1]);
-          const noisy = x0.mul(level.rsub(1)).add(noise.mul(level));
-          const timestep = sigma.mul(1000);
-          const tokens = model.config.inChannels === 48
-            ? timestep.unsqueeze(1).expand([batch, x0.size(2) * x0.size(3) * x0.size(4) / 4])
-            : timestep;
-          const loss = forwardBackward<TransformerInputs, Stem>(model, {
-            inputs: {
-              hiddenStates: condition === undefined ? noisy : cat([noisy, condition.select(0, step)], 1),
-              timestep: tokens,
-              encoderHiddenStates: text,
-            },
-            loss: (output) => mseLoss(output, noise.sub(x0)),
-            trainable: trainableParts(model, trained),
-            plan,
-            sink: (param, gradient) => store.add(param, gradient),
-          });
-          const norm = totalNorm(store.all());
-          clipGradients(store.all(), { norm, maxNorm: training.max_grad_norm });
-          optimizer.step(store.all(), training.lr);
-          store.clear();
-          losses.push(loss.item());
-          norms.push(norm.item());
+      const found = Array.from({ length: training.steps }, (_, step) => {
+        const [x0, noise, sigma, text] = given.map((x) => x.select(0, step)) as [Tensor, Tensor, Tensor, Tensor];
+        const batch = { latents: x0, text: Array.from({ length: x0.size(0) }, (_, b) => text.select(0, b)) };
+        const result = trainStep(trainee, {
+          step,
+          batchAt: () => ({ ...batch, condition: condition?.select(0, step) }),
+          problemOf: (clips) => goldenProblem(clips, { noise, sigma, text, model }),
         });
         if (step === 0) computed.first = snapshot();
-      }
+        return result;
+      });
       computed.final = snapshot();
-      computed.curve = { loss: tensor(losses), grad_norm: tensor(norms) };
+      computed.curve = {
+        loss: tensor(found.map(({ loss }) => loss)),
+        grad_norm: tensor(found.map(({ gradNorm }) => gradNorm)),
+      };
       compareCase(dir, computed);
-      lora?.[Symbol.dispose]();
     });
   });
+}
+
+/** What a run would train these tensors with. */
+function goldenTrainee(
+  options: {
+    model: WanTransformer;
+    trained: ReadonlyMap<string, Tensor>;
+    training: z.infer<typeof TrainingSchema>;
+  },
+): Trainee & Disposable {
+  const { model, trained, training } = options;
+  const { betas, eps, lr, weight_decay: weightDecay, max_grad_norm: maxGradNorm, steps } = training;
+  const optim = { learningRate: lr, betas, eps, weightDecay, decayAll: true, schedule: "constant", warmupSteps: 0 };
+  const config = runConfig({ train: { steps, maxGradNorm }, optim });
+  const optimizer = makeOptimizer(trained, { optim: config.optim, seed: 0, expert: "only" });
+  const gradients = new GradientStore([...trained.values()]);
+  return {
+    ...{ expert: "only", config, range: [0, 1], model, optimizer, gradients, device: "cpu", dtype: "float32" },
+    ema: undefined,
+    trained: { params: trained, [Symbol.dispose]: () => {} },
+    plan: model.blocks.map((_, i): BlockPlan => i % 2 === 0 ? "recompute" : "keep"),
+    [Symbol.dispose]: () => {
+      optimizer[Symbol.dispose]();
+      gradients[Symbol.dispose]();
+    },
+  };
+}
+
+/** A problem of given noise and levels; with 48 channels every token has a timestep of its own. */
+function goldenProblem(
+  { latents, condition }: ClipBatch,
+  { noise, sigma, text, model }: { noise: Tensor; sigma: Tensor; text: Tensor; model: WanTransformer },
+): Problem {
+  const batch = latents.size(0);
+  const level = sigma.reshape([batch, 1, 1, 1, 1]);
+  const noisy = latents.mul(level.rsub(1)).add(noise.mul(level));
+  const timestep = sigma.mul(1000);
+  const tokens = latents.size(2) * latents.size(3) * latents.size(4) / 4;
+  return {
+    inputs: {
+      hiddenStates: condition === undefined ? noisy : cat([noisy, condition], 1),
+      timestep: model.config.inChannels === 48 ? timestep.unsqueeze(1).expand([batch, tokens]) : timestep,
+      encoderHiddenStates: text,
+    },
+    target: noise.sub(latents),
+    sigmas: sigma.toNumbers(),
+    clipWeights: sigma.toNumbers().map(() => 1),
+    shift: 1,
+    frameSigmas: level,
+    weights: undefined,
+  };
 }
 
 function startingLora(
