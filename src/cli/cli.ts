@@ -81,6 +81,11 @@ const COMMANDS: readonly CommandEntry[] = [
     describe: "tell what works here, what does not, and the cure",
     load: () => import("./commands/doctor.ts"),
   },
+  {
+    name: "bench",
+    describe: "time training steps of synthetic models on this machine",
+    load: () => import("./commands/bench.ts"),
+  },
   { name: "runs", describe: "list runs, or show one", load: () => import("./commands/runs.ts") },
 ];
 

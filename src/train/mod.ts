@@ -5,3 +5,10 @@ export { type EncodedClip, FIXED_SIGMAS, type FixedLoss, fixedNoiseLoss } from "
 export { train, type TrainObserver, type TrainOptions, type TrainStatus } from "./loop.ts";
 export { type MadeSample, type SampledVideo, toPixels } from "./sample.ts";
 export { dataGeometry, modelEvent, openModels, resolveDevice, resolveDtype, type Session } from "./setup.ts";
+export type { ClipBatch } from "./batch.ts";
+export { settleSteps } from "./length.ts";
+export { makeOptimizer } from "./optimizer.ts";
+export { peakFlops } from "./peak.ts";
+export { trainStep } from "./step.ts";
+export { freshTrained } from "./trained.ts";
+export type { Trainee } from "./trainee.ts";

@@ -1,6 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
- * `deno task bench [op|block|weights|frames ...] [--rounds N] [--threads N]`: speed on this machine. Where `python3` has
+ * `deno task bench [op|block|step|weights|frames ...] [--rounds N] [--threads N] [--sizes tiny,mid] [--dtypes float32]`:
+ * speed on this machine; `--cpu` takes processor time for steps, for a busy machine. Where `python3` has
  * PyTorch, the same work runs in eager Python in turns with ours, and the ratios are what counts: a machine that has
  * other things to do slows both.
  */
@@ -11,12 +12,20 @@ import { BlockBench, type BlockShape, blockWeights } from "./block.ts";
 import { benchFrames } from "./frames.ts";
 import { compare, report, secondsEach } from "./measure.ts";
 import { PythonTorch } from "./python.ts";
+import type { StepShape } from "../../src/cli/bench/shape.ts";
+import { compareSteps, stepShapes } from "./step.ts";
 import { benchWeights } from "./weights.ts";
 
 const { values, positionals } = parseArgs({
   args: Deno.args,
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "9" }, threads: { type: "string" } },
+  options: {
+    rounds: { type: "string", default: "9" },
+    threads: { type: "string" },
+    cpu: { type: "boolean", default: false },
+    sizes: { type: "string", default: "tiny,mid" },
+    dtypes: { type: "string", default: "float32,bfloat16" },
+  },
 });
 const rounds = Number(values.rounds);
 const threads = Number(values.threads ?? navigator.hardwareConcurrency);
@@ -29,7 +38,7 @@ const BLOCKS: Record<string, BlockShape> = {
 };
 
 /** How much slower than Python is too slow. */
-const LIMITS = { op: 0.75, block: 1.05 };
+const LIMITS = { op: 0.75, block: 1.05, step: 1 };
 
 async function benchOp(python: PythonTorch | undefined): Promise<void> {
   const count = 20_000;
@@ -57,6 +66,17 @@ async function benchBlock(python: PythonTorch | undefined, name: string): Promis
   console.log(report(`${name}, forward and backward`, await compare(rounds, { ours, theirs }), LIMITS.block));
 }
 
+async function benchSteps(python: PythonTorch | undefined): Promise<void> {
+  const dtypes = values.dtypes.split(",") as StepShape["dtype"][];
+  for (const size of values.sizes.split(",")) {
+    for (const shape of stepShapes([size], { dtypes })) {
+      const { dtype, method, recompute } = shape;
+      const name = `${size} step, ${method}, ${dtype}${recompute ? ", recompute" : ""}`;
+      console.log(report(name, await compareSteps(shape, { rounds, python, cpuTime: values.cpu }), LIMITS.step));
+    }
+  }
+}
+
 // Started first: Python runs with the environment as it is, before libtorch is opened here.
 const python = await PythonTorch.start({ threads });
 const { dir, version } = await findLibtorch();
@@ -71,6 +91,7 @@ console.log(
 try {
   if (wanted("op")) await benchOp(python);
   if (wanted("block")) { for (const name of Object.keys(BLOCKS)) await benchBlock(python, name); }
+  if (wanted("step")) await benchSteps(python);
   if (wanted("weights")) {
     for (const { name, gigabytesPerSecond } of benchWeights(rounds)) {
       console.log(`${name.padEnd(34)} ${gigabytesPerSecond.toFixed(2).padStart(7)} GB/s`);

@@ -1,7 +1,12 @@
 /** The Python side of the benchmark, where this machine's `python3` has PyTorch: one child process, asked by lines. */
 import { z } from "zod";
 
-const AnswerSchema = z.object({ seconds: z.number(), check: z.array(z.number()).optional() });
+const AnswerSchema = z.object({
+  seconds: z.number(),
+  check: z.array(z.number()).optional(),
+  cpuSeconds: z.number().optional(),
+  peakBytes: z.number().optional(),
+});
 
 /** What the child measured: seconds for one repetition, and numbers to compare ours with. */
 export type Answer = z.infer<typeof AnswerSchema>;
@@ -54,7 +59,9 @@ export class PythonTorch implements AsyncDisposable {
   }
 
   /** Has it repeat something. */
-  async ask(request: { what: "op" | "block"; count: number; shape?: unknown }): Promise<Answer> {
+  async ask(
+    request: { what: "op" | "block" | "step"; count: number; shape?: unknown; draws?: unknown },
+  ): Promise<Answer> {
     await this.#writer.write(new TextEncoder().encode(JSON.stringify(request) + "\n"));
     const line = await this.#lines.next();
     if (line.done) throw new Error("tests/bench/eager.py ended early");
