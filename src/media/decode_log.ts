@@ -8,7 +8,7 @@ import { frameTimes } from "./timeline.ts";
 import { snapTime } from "./times.ts";
 
 /** What ffmpeg says when a frame is damaged and it carries on with a patched one. */
-const DAMAGE =
+export const DAMAGE =
   /corrupt decoded frame|Error while decoding stream|Error submitting packet to decoder|Decoding error|decode_slice|error while decoding MB/;
 const STILL_DAMAGE = /\[(error|fatal)\]|EOI missing|overread|[Tt]runcat/;
 

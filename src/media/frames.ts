@@ -1,31 +1,30 @@
 /**
- * Frames of a clip or still as RGB bytes: decoded once, in order from the start of the file, turned upright, resampled in
- * time so that motion keeps its speed, scaled and cut.
+ * Frames of a clip or still as RGB bytes: turned upright, resampled in time so that motion keeps its speed, scaled and cut.
+ * Where the times of a clip's frames are known, decoding begins at a key frame; else, and where that does not work out, at
+ * the start of the file.
  *
  * - Time: output frame k is the last source frame whose time from the first frame is at most `start + k / fps`.
  * - Scale: Lanczos, with exact rounding and full chroma, to cover the target; then the middle is cut out.
  * - Transparent pixels are blended over black. Interlaced clips are deinterlaced, one frame for each two fields.
  */
 
-import { coverCrop, type Crop, type Size } from "./crop.ts";
+import type { Size } from "./crop.ts";
 import { decodeArgs, readFixedFrames } from "./decode.ts";
 import { asDecodeProblem, DecodeLog, decodeProblem } from "./decode_log.ts";
+import { pictureFilters, type PictureOptions } from "./filters.ts";
 import type { MediaInfo } from "./info.ts";
 import { probe } from "./probe.ts";
 import { FramePicker } from "./picker.ts";
 import { Child } from "./process.ts";
+import { seekFrames } from "./seek.ts";
 
-/** Which frames are wanted and in which size. */
-export interface ReadOptions extends Size {
+/** Which frames are wanted and how they are to look. */
+export interface ReadOptions extends PictureOptions {
   /** Frames per second of the output. */
   readonly fps: number;
   readonly numFrames: number;
   /** Seconds from the first frame at which the output begins. Default 0. */
-  readonly start?: number;
-  /** Default: {@linkcode coverCrop} of the shown size. */
-  readonly crop?: Crop | undefined;
-  /** Mirror left to right. Default false. */
-  readonly flip?: boolean | undefined;
+  readonly start?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -38,17 +37,6 @@ export interface Frames extends Size {
   readonly sourceTimes: readonly number[];
 }
 
-const SCALER = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp";
-const TURN = {
-  1: [],
-  2: ["hflip"],
-  3: ["hflip", "vflip"],
-  4: ["vflip"],
-  5: ["transpose=cclock_flip"],
-  6: ["transpose=clock"],
-  7: ["transpose=clock_flip"],
-  8: ["transpose=cclock"],
-} as const;
 const IDLE_SECONDS = 60;
 
 /**
@@ -59,12 +47,22 @@ const IDLE_SECONDS = 60;
  */
 export async function readFrames(source: string | MediaInfo, options: ReadOptions): Promise<Frames> {
   const info = typeof source === "string" ? await probe(source, { timestamps: false }) : source;
+  const { width, height, numFrames } = options;
+  const sought = await asDecodeProblem(info, () => seekFrames(info, options));
+  return { ...sought ?? await readInOrder(info, options), width, height, numFrames };
+}
+
+/** Decodes from the start of the file until there are enough frames, and tells what is wrong with it. */
+export async function readInOrder(
+  info: MediaInfo,
+  options: ReadOptions,
+): Promise<Pick<Frames, "pixels" | "sourceTimes">> {
   const picker = new FramePicker(options);
   const log = new DecodeLog(info);
   const { stdin, args } = await decodeArgs(info, {
     // slice threads decode in order, so that damage after the last wanted frame is never seen
     input: info.isImage ? [] : ["-thread_type", "slice"],
-    filters: filtersOf(info, options),
+    filters: pictureFilters(info, options),
     pixelFormat: "rgb24",
   });
   await asDecodeProblem(info, async () => {
@@ -93,21 +91,7 @@ export async function readFrames(source: string | MediaInfo, options: ReadOption
       if (!picker.done || code !== 0) throw decodeProblem(info, tooFew(picker, options, info));
     }
   });
-  return { ...picker.result(), width: options.width, height: options.height };
-}
-
-function filtersOf(info: MediaInfo, options: ReadOptions): string[] {
-  const crop = options.crop ?? coverCrop(info, options);
-  return [
-    ...(info.interlaced ? ["bwdif=mode=send_frame:deint=all"] : []),
-    ...TURN[info.orientation],
-    "showinfo=checksum=0",
-    ...(info.hasAlpha ? ["format=gbrap", "premultiply=inplace=1"] : []),
-    `scale=${crop.scaledWidth}:${crop.scaledHeight}:flags=${SCALER}`,
-    "format=rgb24",
-    `crop=${crop.width}:${crop.height}:${crop.left}:${crop.top}`,
-    ...(options.flip === true ? ["hflip"] : []),
-  ];
+  return picker.result();
 }
 
 function tooFew(picker: FramePicker, options: ReadOptions, info: MediaInfo): { fact: string; cure: string } {

@@ -7,7 +7,7 @@ import { TIME_SLACK } from "./times.ts";
 export interface PickOptions extends Size {
   readonly fps: number;
   readonly numFrames: number;
-  readonly start?: number;
+  readonly start?: number | undefined;
 }
 
 /** Chooses output frames by time; holds one frame back, because only the next one shows how long it lasts. */

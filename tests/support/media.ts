@@ -51,3 +51,46 @@ export function decodedTimes(path: string): number[] {
     .filter((line) => line.trim() !== "").map(Number);
   return times.map((time) => time - (times[0] ?? 0));
 }
+
+/** Columns of the block counter: frames up to 255 can be told apart. */
+const BITS = 8;
+
+/**
+ * A clip whose frames carry their number in black and white columns, the lowest bit on the left, over a grey lower quarter:
+ * read it with {@linkcode blockCounts}, whatever its size, codec and orientation. At most 256 frames of 64x64.
+ * @param options.rotate degrees by which players are to turn it, clockwise; the pictures are stored turned back
+ */
+export function makeBlocks(
+  path: string,
+  { frames, fps, rotate = 0, filters = [], extra = ["-c:v", "libx264", "-crf", "10", "-g", "12", "-bf", "2"] }: {
+    frames: number;
+    fps: string | number;
+    rotate?: 0 | 90 | 180 | 270;
+    filters?: readonly string[];
+    extra?: readonly string[];
+  },
+): void {
+  const bit = `mod(floor(N/pow(2,floor(X/${64 / BITS}))),2)`;
+  const source = `nullsrc=s=64x64:r=${fps},geq=lum='if(lt(Y,48),16+219*${bit},126)':cb=128:cr=128,format=yuv420p`;
+  const back = { 0: [], 90: ["transpose=cclock"], 180: ["hflip", "vflip"], 270: ["transpose=clock"] }[rotate];
+  const output = ["-frames:v", String(frames), "-fps_mode", "passthrough", ...extra];
+  const stored = rotate === 0 ? path : `${path}.stored.mp4`;
+  ffmpeg("-f", "lavfi", "-i", [source, ...back, ...filters].join(","), ...output, `file:${stored}`);
+  if (rotate === 0) return;
+  ffmpeg("-i", `file:${stored}`, "-c", "copy", "-metadata:s:v:0", `rotate=${rotate}`, `file:${path}`);
+  Deno.removeSync(stored);
+}
+
+/** The numbers in frames of a block counter; NaN where it is not upright. @param pixels [F, H, W, 3] */
+export function blockCounts(pixels: Uint8Array, { width, height }: { width: number; height: number }): number[] {
+  const size = width * height * 3;
+  return Array.from({ length: pixels.length / size }, (_, frame) => {
+    const at = (x: number, y: number): number =>
+      pixels[frame * size + (Math.floor(y * height) * width + Math.floor(x * width)) * 3] ?? 0;
+    const grey = at(0.1, 0.9);
+    if (grey < 80 || grey > 180 || Math.abs(at(0.9, 0.9) - grey) > 30) return NaN;
+    let count = 0;
+    for (let bit = 0; bit < BITS; bit++) if (at((bit + 0.5) / BITS, 0.35) > 128) count += 2 ** bit;
+    return count;
+  });
+}
