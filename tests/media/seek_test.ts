@@ -113,7 +113,7 @@ for (const { what, ending, make } of NASTY) {
 Deno.test("seekFrames() finds frames of a variable rate", async () => {
   await withFolder(async (folder) => {
     const path = join(folder, "vfr.mp4");
-    const uneven = "setpts='if(lt(N,40),N*0.04,1.6+(N-40)*0.09)/TB'";
+    const uneven = "setpts='round(if(lt(N,40),N*0.04,1.6+(N-40)*0.09)/TB)'";
     makeBlocks(path, { frames: 80, fps: 100, filters: [uneven], extra: [...X264, ...GOP] });
     const info = await probe(path);
     for (const start of [0, 1.5, 3.01]) {

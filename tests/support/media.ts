@@ -58,7 +58,7 @@ const BITS = 8;
 /**
  * A clip whose frames carry their number in black and white columns, the lowest bit on the left, over a grey lower quarter:
  * read it with {@linkcode blockCounts}, whatever its size, codec and orientation. At most 256 frames of 64x64.
- * @param options.rotate degrees by which players are to turn it, clockwise; the pictures are stored turned back
+ * @param options.rotate degrees by which players are to turn it, anticlockwise; the pictures are stored turned back
  */
 export function makeBlocks(
   path: string,
@@ -72,7 +72,7 @@ export function makeBlocks(
 ): void {
   const bit = `mod(floor(N/pow(2,floor(X/${64 / BITS}))),2)`;
   const source = `nullsrc=s=64x64:r=${fps},geq=lum='if(lt(Y,48),16+219*${bit},126)':cb=128:cr=128,format=yuv420p`;
-  const back = { 0: [], 90: ["transpose=cclock"], 180: ["hflip", "vflip"], 270: ["transpose=clock"] }[rotate];
+  const back = { 0: [], 90: ["transpose=clock"], 180: ["hflip", "vflip"], 270: ["transpose=cclock"] }[rotate];
   const output = ["-frames:v", String(frames), "-fps_mode", "passthrough", ...extra];
   const stored = rotate === 0 ? path : `${path}.stored.mp4`;
   ffmpeg("-f", "lavfi", "-i", [source, ...back, ...filters].join(","), ...output, `file:${stored}`);
