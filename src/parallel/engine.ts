@@ -106,7 +106,7 @@ export function forwardBackward<I, S extends { readonly x: Tensor }>(
       const wantsInput = i > end || flowsIn;
       using arriving: Tensor | undefined = flowing;
       using graph = graphs[i];
-      if (kept === undefined || arriving === undefined || (!wantsInput && params.length === 0)) {
+      if (kept === undefined || arriving === undefined || (!wantsInput && params.length + shared.length === 0)) {
         flowing = undefined;
         continue;
       }

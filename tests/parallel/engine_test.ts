@@ -12,6 +12,7 @@ import {
   type Tensor,
   tensor,
   tidy,
+  zeros,
 } from "../../src/torch/mod.ts";
 import {
   loadTransformer,
@@ -200,9 +201,11 @@ Deno.test("forwardBackward() trains single parts: a block in the middle, the hea
       const loss = (output: Tensor): Tensor => mseLoss(output, target);
       const all = grad([loss(model.forward(inputs))], [...trained.values()]) as Tensor[];
       const names = [...trained.keys()];
-      for (const part of [/^blocks\.1\./, /^(proj_out|scale_shift_table)/, /^(patch_embedding|condition_embedder)\./]) {
+      const parts = [/^blocks\.1\./, /^(proj_out|scale_shift_table)/, /^(patch_embedding|condition_embedder)\./];
+      for (const part of [...parts, /^condition_embedder\.text/, /^condition_embedder\.time/, /^patch_embedding/]) {
         const chosen = new Map([...trained].filter(([name]) => part.test(name)));
         assert(chosen.size > 0);
+        for (const [name, param] of trained) param.setRequiresGrad(chosen.has(name)); // the others are frozen
         using store = new GradientStore([...chosen.values()]);
         run(model, { inputs, loss, trained: chosen, store });
         [...chosen.keys()].forEach((name, i) => {
@@ -211,6 +214,25 @@ Deno.test("forwardBackward() trains single parts: a block in the middle, the hea
           assert(off < 1e-5, `${name} is off by ${off}`);
         });
       }
+    });
+  });
+});
+
+Deno.test("what a batch does not depend on has a gradient of zero: a word that no caption has", () => {
+  leakFree(() => {
+    withTrained("lora", (model, adapters) => {
+      for (const param of adapters.values()) param.setRequiresGrad(false);
+      const { target, ...inputs } = example(5);
+      const vectors = zeros([2, 4]);
+      vectors.setRequiresGrad(true);
+      using store = new GradientStore([vectors]);
+      run(model, {
+        inputs,
+        loss: (output) => mseLoss(output, target),
+        trained: new Map([["embedding.x", vectors]]),
+        store,
+      });
+      assert.deepEqual(store.all()[0]?.toNumbers(), [0, 0, 0, 0, 0, 0, 0, 0]);
     });
   });
 });
