@@ -27,6 +27,8 @@ export interface TransformerPlaceOptions extends PlaceOptions {
   readonly blocks?: WeightPlace | undefined;
   /** How the weights of the blocks' linear layers are kept in fewer bits; absent: they are not. They cannot be trained then. */
   readonly quantization?: Quantization | undefined;
+  /** Makes of the stored weights, under diffusers' names, those that are loaded, and owns them; absent: they are the same. */
+  readonly view?: ((weights: Weights) => Weights) | undefined;
 }
 
 /**

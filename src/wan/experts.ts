@@ -8,6 +8,7 @@ import type { VelocityModel } from "./denoise.ts";
 import { expertAt, type NoiseExpert } from "./boundary.ts";
 import type { TransformerPlaceOptions } from "./component.ts";
 import type { Expert, ModelSource } from "./model_source.ts";
+import type { Weights } from "../weights/mod.ts";
 import type { TransformerInputs, WanTransformer } from "./transformer/mod.ts";
 
 /** Something that predicts velocities and can be freed. */
@@ -81,9 +82,11 @@ function largestOfRows(timestep: Tensor): number[] {
 }
 
 /** How the transformers of a model are opened. */
-export interface OpenTransformersOptions extends TransformerPlaceOptions {
+export interface OpenTransformersOptions extends Omit<TransformerPlaceOptions, "view"> {
   /** Whether two experts stay in memory together once loaded; false if absent. */
   readonly keepBoth?: boolean | undefined;
+  /** Called with a transformer's weights before they are loaded; what it returns, and owns them, is loaded. */
+  readonly view?: ((weights: Weights, expert: Expert) => Weights) | undefined;
   /** Called with each transformer that was loaded, to hang adapters on it; what it returns goes before the transformer. */
   readonly adapt?: ((model: WanTransformer, expert: Expert) => Disposable | undefined) | undefined;
 }
@@ -105,10 +108,11 @@ export function openTransformer(
   options: OpenTransformersOptions & { expert: Expert },
 ): OwnedModel {
   using stack = new DisposableStack();
-  const { model, params } = source.loadTransformer(options);
+  const { expert, view } = options;
+  const { model, params } = source.loadTransformer({ ...options, view: view && ((weights) => view(weights, expert)) });
   for (const param of params.values()) stack.use(param);
   stack.use(model);
-  stack.use(options.adapt?.(model, options.expert));
+  stack.use(options.adapt?.(model, expert));
   const owned = stack.move();
   return {
     config: model.config,

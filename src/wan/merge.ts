@@ -42,7 +42,9 @@ export function mergedWeights(weights: Weights, adapters: readonly MergedAdapter
     dtypeOf: (key) => weights.dtypeOf(key),
     load,
     mapped: (key) => changes.has(key) ? load(key) : weights.mapped(key),
+    stored8: (key, options) => changes.has(key) ? undefined : weights.stored8?.(key, options),
     prefetch: (key) => weights.prefetch(key),
+    release: () => weights.release(),
     metadata: weights.metadata,
     describe: () => `${weights.describe()} with ${adapters.map(({ name }) => name).join(" and ")}`,
     [Symbol.dispose]: () => {},
@@ -65,6 +67,7 @@ function changesOf(weights: Weights, { modules, name, strength = 1 }: MergedAdap
     const shape = weights.has(key) ? weights.shapeOf(key) : undefined;
     const isLinear = shape?.length === 2;
     if (!isLinear && data.kind === "diff") return differences(weights, { path, data, strength, problems });
+    if (shape !== undefined && fitsKernel(data, shape)) return kernelChanges(shape, { path, data, strength });
     const misfit = isLinear ? adapterMisfit(data, [shape[0] ?? 0, shape[1] ?? 0]) : "not a layer of this model";
     if (misfit !== undefined || (data.tensors.bias !== undefined && !weights.has(`${path}.bias`))) {
       problems.push(path);
@@ -80,6 +83,32 @@ function changesOf(weights: Weights, { modules, name, strength = 1 }: MergedAdap
       } another shape`,
     { cure: "use an adapter that was trained on this model" },
   );
+}
+
+/** Whether a LoRA is one of a convolution's kernel [out, in, …]: A [r, in, …] or [r, in·…], B [out, r, …]. */
+function fitsKernel({ kind, tensors }: AdapterData, shape: readonly number[]): boolean {
+  const { down, up, magnitude } = tensors;
+  if (shape.length < 3 || kind !== "lora" || down === undefined || up === undefined || magnitude !== undefined) {
+    return false;
+  }
+  const [out = 0, ...rest] = shape;
+  const rank = down.size(0), width = rest.reduce((product, size) => product * size, 1);
+  return down.numel === rank * width && up.size(0) === out && up.numel === out * rank;
+}
+
+function kernelChanges(
+  shape: readonly number[],
+  { path, data, strength }: { path: string; data: AdapterData; strength: number },
+): [string, Change][] {
+  const { down, up, bias } = data.tensors;
+  if (down === undefined || up === undefined) throw new TypeError("a LoRA without one of its factors");
+  const rank = down.size(0), scale = strength * (data.alpha ?? rank) / rank;
+  const change = (): Tensor =>
+    up.float().reshape([-1, rank]).matmul(down.float().reshape([rank, -1])).mul(scale).reshape(shape);
+  return [
+    [`${path}.weight`, change],
+    ...(bias === undefined ? [] : [[`${path}.bias`, () => bias.float().mul(strength)] as [string, Change]]),
+  ];
 }
 
 function linearChanges(

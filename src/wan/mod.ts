@@ -1,5 +1,5 @@
 /** WAN: the model's parts, how they are loaded, and how videos are made. Nothing here knows about training. */
-export { applyAdapters, type ApplyAdaptersOptions } from "./apply_adapters.ts";
+export { applyAdapters, type ApplyAdaptersOptions, weightsWithDifferences } from "./apply_adapters.ts";
 export type { PlaceOptions } from "./component.ts";
 export type { DetectedAdapter } from "./detect/adapter.ts";
 export { type DetectedFile, detectFile, type FileKind } from "./detect/detect_file.ts";

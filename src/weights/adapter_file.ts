@@ -178,7 +178,7 @@ export class AdapterFile implements Disposable {
     const pairs: [KeyPart, KeyPart][] = kind === "lora" ? [["up", "down"]] : [["w1_a", "w1_b"], ["w2_a", "w2_b"]];
     for (const [left, right] of pairs) {
       const [first = "", second = ""] = [names.get(left), names.get(right)];
-      if (this.#multiply(first, second)) continue;
+      if (this.#multiply(first, second) || (kind === "lora" && this.#makeKernel(first, second))) continue;
       throw refuse(
         this.path,
         `the ${KIND_TITLES[kind]} factors of ${module} are ${shown(this.#shape(second))} and ${
@@ -193,6 +193,13 @@ export class AdapterFile implements Disposable {
   #multiply(left: string, right: string): boolean {
     const [a, b] = [this.#shape(left), this.#shape(right)];
     return a.length === 2 && b.length === 2 && a[1] === b[0] && a[1] !== 0;
+  }
+
+  /** Whether two factors [out, r, 1, …] and [r, in, …] are those of a kernel over frames, rows and columns. */
+  #makeKernel(left: string, right: string): boolean {
+    const [a, b] = [this.#shape(left), this.#shape(right)];
+    const [rank = 0] = b;
+    return b.length === 5 && a.length >= 2 && a[1] === rank && rank !== 0 && a.slice(2).every((size) => size === 1);
   }
 
   #shape(name: string): readonly number[] {

@@ -184,6 +184,10 @@ class DecodedWeights implements Weights {
     this.#inner.prefetch(key);
   }
 
+  release(): void {
+    this.#inner.release();
+  }
+
   describe(): string {
     const text = fp8Text(this.#facts);
     return this.#inner.describe() + (text === undefined ? "" : `, ${text}`);

@@ -188,13 +188,17 @@ class FileWeights implements Weights {
     this.#owner(key).prefetch(key);
   }
 
+  release(): void {
+    for (const file of this.#files) file[Symbol.dispose](); // opened again when they are asked
+  }
+
   describe(): string {
     const shards = this.#files.length > 1 ? ` in ${this.#files.length} shards` : "";
     return `${this.#path} (${describeEntries([...this.#owners.keys()].map((key) => this.#entry(key)))}${shards})`;
   }
 
   [Symbol.dispose](): void {
-    for (const file of this.#files) file[Symbol.dispose]();
+    this.release();
   }
 
   #owner(key: string): WeightFile {

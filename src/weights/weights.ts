@@ -31,6 +31,8 @@ export interface Weights extends Disposable {
   stored8?(key: string, options: { mapped: boolean }): Stored8 | undefined;
   /** Asks the system to read a tensor's bytes from its file into memory; returns at once. */
   prefetch(key: string): void;
+  /** Lets go of memory that mapping took; everything can be read again. */
+  release(): void;
   /** The `__metadata__` of the file, or of all shards together (the first one that has a key wins). */
   readonly metadata: ReadonlyMap<string, string>;
   /** Path, number of tensors, size and types, for messages. */
@@ -56,6 +58,7 @@ export function renamedWeights(weights: Weights, names: ReadonlyMap<string, stri
     mapped: (key) => weights.mapped(stored(key)),
     stored8: (key, options) => weights.stored8?.(stored(key), options),
     prefetch: (key) => weights.prefetch(stored(key)),
+    release: () => weights.release(),
     metadata: weights.metadata,
     describe: () => weights.describe(),
     [Symbol.dispose]: () => weights[Symbol.dispose](),
@@ -83,6 +86,7 @@ export function tensorWeights(
     },
     mapped: (key) => at(key).detach(),
     prefetch: () => {},
+    release: () => {},
     metadata: options.metadata ?? new Map(),
     describe: () => `${options.name} (${tensors.size} tensors)`,
     [Symbol.dispose]: () => {},
@@ -100,6 +104,10 @@ export function overlaidWeights(below: Weights, above: Weights): Weights {
     load: (key, options) => from(key).load(key, options),
     mapped: (key) => from(key).mapped(key),
     prefetch: (key) => from(key).prefetch(key),
+    release: () => {
+      below.release();
+      above.release();
+    },
     metadata: below.metadata,
     describe: () => below.describe(),
     [Symbol.dispose]: () => {},

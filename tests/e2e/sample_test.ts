@@ -78,6 +78,23 @@ Deno.test("sample: a picture is the first frame", () =>
     });
   }));
 
+Deno.test("sample: blocks that stay in their file make the same latents, with two experts and a LoRA on each", () =>
+  withWorkplace(async ({ folder, run }) => {
+    const lora = (expert: string): string =>
+      join(ownGoldenDir(), `cases/lora_t2v_${expert}/comfy_ab_alpha.safetensors`);
+    const make = async (blocks: string): Promise<Uint8Array> => {
+      const { code, stderr } = await run([
+        ...["sample", "--model", join(ownGoldenDir(), "checkpoints", "t2v_a14b"), "--prompt", "a cat", "--steps", "3"],
+        ...["--width", "32", "--height", "32", "--frames", "5", "--blocks", blocks],
+        ...["--high-lora", lora("high"), "--low-lora", lora("low")],
+        ...["--out", `${blocks}.gif`, "--save-tensors", `${blocks}.safetensors`],
+      ]);
+      assert.equal(code, 0, stderr);
+      return Deno.readFileSync(join(folder, `${blocks}.safetensors`));
+    };
+    assert.deepEqual(await make("mapped"), await make("resident"));
+  }));
+
 Deno.test("sample: what cannot be made is refused before weights are loaded, with the nearest that can", () =>
   withWorkplace(async ({ folder, run }) => {
     const refused = async (args: string[], code: number, pattern: RegExp): Promise<void> =>

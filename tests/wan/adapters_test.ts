@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { mergeAdapters } from "../../src/nn/mod.ts";
 import { Generator, noGrad, randn, type Tensor } from "../../src/torch/mod.ts";
-import { applyAdapters, mergedWeights, type ModelSource, openModel, WanTransformer } from "../../src/wan/mod.ts";
+import {
+  applyAdapters,
+  mergedWeights,
+  type ModelSource,
+  openModel,
+  openTransformers,
+  WanTransformer,
+  weightsWithDifferences,
+} from "../../src/wan/mod.ts";
 import { buildTransformer } from "../../src/wan/transformer/mod.ts";
 import {
   type AdapterTensors,
@@ -146,6 +154,70 @@ Deno.test("distilled adapters touch embeddings, norms, tables and biases, and ar
           }]),
         /Cannot merge d into .*blocks\.9\.norm2\.weight/,
       );
+    });
+  }));
+
+Deno.test("files that change kernels, norms and tables work beside others wherever the blocks' weights are", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const model = openModel(join(CHECKPOINTS, "ti2v_5b"));
+      using weights = model.openWeights("transformer");
+      const small = (name: string): Tensor => numbers(weights.shapeOf(name), name.length).mul(0.01);
+      const lora = (out: number, width: readonly number[]): AdapterTensors => ({
+        kind: "lora",
+        tensors: {
+          down: numbers([2, ...width], 1).mul(0.1),
+          up: numbers([out, 2], 2).mul(0.1),
+          bias: numbers([out], 3),
+        },
+        alpha: 1,
+      });
+      const files = [
+        new Map<string, AdapterTensors>([
+          ["blocks.0.norm2", { kind: "diff", tensors: { weight: small("blocks.0.norm2.weight") } }],
+          ["blocks.1.attn2.norm_k", { kind: "diff", tensors: { weight: small("blocks.1.attn2.norm_k.weight") } }],
+          ["blocks.1.attn2.to_k", lora(48, [48])],
+          ["scale_shift_table", { kind: "diff", tensors: { weight: small("scale_shift_table") } }],
+        ]),
+        new Map<string, AdapterTensors>([
+          ["blocks.0.norm2", { kind: "diff", tensors: { bias: small("blocks.0.norm2.bias") } }],
+          ["patch_embedding", lora(48, [48, 1, 2, 2])],
+          ["condition_embedder.time_proj", lora(288, [48])],
+        ]),
+      ].map((modules, i) => {
+        const path = join(folder, `${i}.safetensors`);
+        saveAdapters(path, { transformer: modules }, { naming: "comfy" });
+        return { path, component: "transformer" as const, strength: i === 0 ? 0.7 : -1.5, modules };
+      });
+      const inputs = inputsOf("transformer_ti2v_tokens");
+      const merged = mergedWeights(weights, files.map((file) => ({ ...file, name: file.path })));
+      const wanted = outputOf(merged, model, inputs);
+      assert.ok(relative(wanted, outputOf(weights, model, inputs)) > 1e-3);
+      for (const blocks of [undefined, "resident", "streamed", "mapped"] as const) {
+        using opened = openTransformers(model, {
+          blocks,
+          view: (stored) => weightsWithDifferences(stored, files),
+          adapt: ({ everyLinear }) => {
+            using stack = new DisposableStack();
+            for (const file of files) stack.use(applyAdapters(everyLinear, { ...file, layersAlone: true }));
+            return stack.move();
+          },
+        });
+        const output = noGrad(() => opened.forward(inputs));
+        assert.ok(relative(output, wanted) < 1e-5, `${blocks}: ${relative(output, wanted)}`);
+      }
+      const view = (): unknown =>
+        weightsWithDifferences(model.openWeights("transformer"), [{
+          ...files[0],
+          path: join(folder, "x.safetensors"),
+          component: "transformer",
+        }]);
+      const unknown = new Map<string, AdapterTensors>([["blocks.7.norm2", {
+        kind: "diff",
+        tensors: { weight: small("blocks.0.norm2.weight") },
+      }]]);
+      saveAdapters(join(folder, "x.safetensors"), { transformer: unknown }, { naming: "comfy" });
+      assert.throws(view, /blocks\.7\.norm2\.weight does not belong to the model/);
     });
   }));
 

@@ -43,9 +43,8 @@ interface MergeCommand extends ModelWishes {
 
 async function merge(options: MergeCommand): Promise<void> {
   const startedAt = performance.now();
-  const { describeModel, openModel, saveModel } = await import("../../wan/mod.ts");
+  const { describeModel, mergedWeights, openModel, saveModel } = await import("../../wan/mod.ts");
   const { AdapterFile } = await import("../../weights/mod.ts");
-  const { mergedWeights } = await import("../convert/merged.ts");
   const { checkFree, makeInPlace } = await import("../convert/place.ts");
   const { parseLora } = await import("../sample/lora.ts");
   const { openLibtorch } = await import("../torch.ts");

@@ -4,7 +4,7 @@ import { type Command, Option } from "@commander-js/extra-typings";
 import { ConfigError, formatDuration, makeFolder, Stopped } from "../../base/mod.ts";
 import { addPartOptions, type ModelWishes, namedModel } from "../model/files.ts";
 import { printLine, writeText } from "../output.ts";
-import { deviceName, gather, nonEmpty } from "../sample/options.ts";
+import { BLOCK_CHOICES, type BlockChoice, deviceName, gather, nonEmpty } from "../sample/options.ts";
 import type { Order } from "../sample/orders.ts";
 import type { Recipe } from "../sample/recipe.ts";
 import { addVideoOptions, type VideoWishes } from "../sample/wishes.ts";
@@ -32,6 +32,13 @@ export function register(program: Command): void {
       new Option("--dtype <name>", "number type of the transformer (default: auto)")
         .choices(["auto", "float32", "bfloat16"]),
     )
+    .addOption(
+      new Option(
+        "--blocks <place>",
+        "where the transformer's weights are between their turns: in memory (resident), in host memory beside a card " +
+          "(streamed), in their file (mapped), or as fits (default: auto)",
+      ).choices(BLOCK_CHOICES),
+    )
     .option("--libtorch <folder>", "folder that holds libtorch.so")
     .option("--json", "events as JSON, one a line; each video's result is a line, the last one last")
     .action((options) => sample(options as SampleCommand));
@@ -47,6 +54,7 @@ interface SampleCommand extends VideoWishes, ModelWishes {
   readonly embedding?: readonly string[];
   readonly device?: string;
   readonly dtype?: Recipe["dtype"];
+  readonly blocks?: BlockChoice;
   readonly libtorch?: string;
   readonly json?: true;
 }
@@ -59,6 +67,7 @@ async function sample(options: SampleCommand): Promise<void> {
   const { chosenLoras } = await import("../sample/lora.ts");
   const { makeVideos } = await import("../sample/make.ts");
   const { checkWished, makeOrder, wishedVideos } = await import("../sample/orders.ts");
+  const { placeWeights } = await import("../sample/placement.ts");
   const { repeated } = await import("../sample/repeat.ts");
   const { recipeOf } = await import("../sample/recipe_of.ts");
   const { saveVideo } = await import("../sample/save.ts");
@@ -105,9 +114,14 @@ async function sample(options: SampleCommand): Promise<void> {
       for (const file of [path, tensorsPath]) if (file !== undefined) makeFolder(dirname(file));
     }
     bus.emit(modelEvent(models));
-    const recipe = recipeOf({ model: named, variant: models.variant.name, loras, embeddings, device, dtype });
+    const sizes = orders.map(({ settings }) => settings);
+    const wanted = options.blocks ?? before?.blocks ?? "auto";
+    const placement = placeWeights(models, { blocks: wanted, sizes, device, dtype });
+    const { blocks, text: message } = placement;
+    if (wanted === "auto" && blocks !== "resident") bus.emit({ type: "warning", message });
+    const recipe = recipeOf({ model: named, variant: models.variant.name, loras, embeddings, device, dtype, blocks });
     await makeVideos(models, {
-      ...{ orders, loras, embeddings, device, dtype, check, emit: bus.emit },
+      ...{ orders, loras, embeddings, placement, check, emit: bus.emit },
       onMade: async (order, made) => {
         await saveVideo(made, { ...order, comment: recipe(order), signal: signals.signal });
         renderer.close();
@@ -131,7 +145,8 @@ function modelWishes(
 
 /** What of the options each video takes; a prompt file takes the place of a recipe's prompt. */
 function videoWishes(options: SampleCommand): VideoWishes & { prompt?: string; prompts?: string } {
-  const { model: _m, from: _f, lora: _l, highLora: _h, lowLora: _w, device: _d, dtype: _t, ...rest } = options;
+  const { model: _m, from: _f, lora: _l, highLora: _h, lowLora: _w, device: _d, dtype: _t, blocks: _b, ...rest } =
+    options;
   const { libtorch: _lib, json: _j, embedding: _e, ...more } = rest;
   const { transformer: _x, highNoise: _n, lowNoise: _o, vae: _v, textEncoder: _c, tokenizer: _k, ...wishes } = more;
   return wishes.prompts === undefined ? wishes : { prompt: undefined, ...wishes } as typeof wishes;

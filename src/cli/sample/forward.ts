@@ -5,8 +5,8 @@ import { ConfigError, DataError, WeightsError } from "../../base/mod.ts";
 import { resolveDevice } from "../../train/mod.ts";
 import { type Device, type DType, noGrad, type Tensor, tidy } from "../../torch/mod.ts";
 import { type Expert, loadTransformer, type TransformerConfig, type TransformerInputs } from "../../wan/mod.ts";
-import { SafetensorsFile, saveSafetensors } from "../../weights/mod.ts";
-import { applyLoras, type LoraChoice } from "./lora.ts";
+import { SafetensorsFile, saveSafetensors, type Weights } from "../../weights/mod.ts";
+import { applyLoras, type LoraChoice, loraWeights } from "./lora.ts";
 
 /** A transformer of a model folder. */
 export interface TransformerChoice {
@@ -61,7 +61,8 @@ export function runTransformer(options: ForwardOptions): readonly number[] {
   const device = resolveDevice(options.device);
   return noGrad(() =>
     tidy(() => {
-      const { model } = loadTransformer(folder, { dtype, device });
+      const view = (weights: Weights): Weights => loraWeights(weights, { choices: loras, expert });
+      const { model } = loadTransformer(folder, { dtype, device, view });
       using _model = model;
       using _loras = applyLoras(model, { choices: loras, expert });
       const inputs = readInputs(options.inputs, { config: model.config, dtype, device });

@@ -1,8 +1,15 @@
 /** LoRA files named on the command line, and how they come onto a model. */
 import { existsSync } from "node:fs";
 import { ConfigError } from "../../base/mod.ts";
-import { applyAdapters, type Expert, type Umt5Encoder, type WanTransformer } from "../../wan/mod.ts";
-import { type AdapterComponent, AdapterFile } from "../../weights/mod.ts";
+import {
+  applyAdapters,
+  type ApplyAdaptersOptions,
+  type Expert,
+  type Umt5Encoder,
+  type WanTransformer,
+  weightsWithDifferences,
+} from "../../wan/mod.ts";
+import { type AdapterComponent, AdapterFile, type Weights } from "../../weights/mod.ts";
 
 /** A LoRA file and how strongly it is applied. */
 export interface LoraChoice {
@@ -57,13 +64,24 @@ export function applyLoras(
   options: { choices: readonly LoraChoice[]; expert: Expert },
 ): DisposableStack {
   using stack = new DisposableStack();
-  const component = options.expert === "low" ? "transformer_2" : "transformer";
-  for (const { path, strength, expert } of options.choices) {
-    if (expert !== undefined && expert !== options.expert) continue;
-    if (componentsOf(path).every((name) => name === "text_encoder")) continue;
-    stack.use(applyAdapters(model.everyLinear, { path, component, strength }));
+  for (const file of filesFor(options)) {
+    stack.use(applyAdapters(model.everyLinear, { ...file, layersAlone: true }));
   }
   return stack.move();
+}
+
+/** What comes before `applyLoras`: the weights that the transformer is loaded from, with what no layer carries worked in. */
+export function loraWeights(weights: Weights, options: { choices: readonly LoraChoice[]; expert: Expert }): Weights {
+  const files = filesFor(options);
+  return files.length === 0 ? weights : weightsWithDifferences(weights, files);
+}
+
+function filesFor({ choices, expert }: { choices: readonly LoraChoice[]; expert: Expert }): ApplyAdaptersOptions[] {
+  const component = expert === "low" ? "transformer_2" : "transformer";
+  return choices
+    .filter((choice) => choice.expert === undefined || choice.expert === expert)
+    .filter(({ path }) => componentsOf(path).some((name) => name !== "text_encoder"))
+    .map(({ path, strength }) => ({ path, component, strength }));
 }
 
 /** The same for a text encoder, from the files that have something for it. */

@@ -1,7 +1,6 @@
 /** Makes videos: all prompts encoded, the text encoder gone, then transformer and VAE for one video after the other. */
 import type { Emit } from "../../events/mod.ts";
-import { resolveDevice, resolveDtype } from "../../train/mod.ts";
-import { type Device, type DType, noGrad, type Tensor, tidy } from "../../torch/mod.ts";
+import { noGrad, type Tensor, tidy } from "../../torch/mod.ts";
 import {
   encodePrompt,
   generate,
@@ -12,7 +11,8 @@ import {
   TEXT_LENGTH,
 } from "../../wan/mod.ts";
 import { readLearnedTokens } from "./embeddings.ts";
-import { applyLoras, applyTextLoras, type LoraChoice } from "./lora.ts";
+import { applyLoras, applyTextLoras, type LoraChoice, loraWeights } from "./lora.ts";
+import type { Placement } from "./placement.ts";
 import type { SampleSettings } from "./settings.ts";
 
 /** One video to make. */
@@ -33,8 +33,7 @@ export interface MakeOptions<Order extends VideoOrder> {
   readonly loras: readonly LoraChoice[];
   /** Files of learned tokens. */
   readonly embeddings: readonly string[];
-  readonly device: string;
-  readonly dtype: "auto" | "float32" | "bfloat16";
+  readonly placement: Placement;
   readonly emit: Emit;
   /** Called between the parts of the work and between steps; throws to end it. */
   readonly check: () => void;
@@ -50,11 +49,10 @@ export async function makeVideos<Order extends VideoOrder>(
   models: ModelSource,
   options: MakeOptions<Order>,
 ): Promise<void> {
-  const { orders, loras, emit, check, onMade } = options;
-  const device = resolveDevice(options.device);
-  const dtype = resolveDtype(options.dtype, device);
+  const { orders, loras, placement, emit, check, onMade } = options;
+  const { device, dtype } = placement;
   using owned = new DisposableStack();
-  const embeds = embedTexts(models, { ...options, device, dtype });
+  const embeds = embedTexts(models, options);
   for (const rows of embeds.values()) owned.use(rows);
   check();
 
@@ -62,6 +60,9 @@ export async function makeVideos<Order extends VideoOrder>(
   const model = owned.use(openTransformers(models, {
     dtype,
     device,
+    blocks: placement.blocks === "resident" ? undefined : placement.blocks,
+    keepBoth: placement.keepBoth,
+    view: (weights, expert) => loraWeights(weights, { choices: loras, expert }),
     adapt: (transformer, expert) => applyLoras(transformer, { choices: loras, expert }),
   }));
   const vae = owned.use(models.loadVae({ device }));
@@ -114,13 +115,12 @@ function embedTexts(
     loras: readonly LoraChoice[];
     embeddings: readonly string[];
     emit: Emit;
-    device: Device;
-    dtype: DType;
+    placement: Placement;
   },
 ): Map<string, Tensor> {
-  const { orders, emit, device, dtype } = options;
+  const { orders, emit, placement: { device, dtype, mapsText } } = options;
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "text encoder" });
-  using encoder = models.loadTextEncoder({ device });
+  using encoder = models.loadTextEncoder({ device, mapped: mapsText });
   using _loras = applyTextLoras(encoder, options.loras);
   using learned = readLearnedTokens(models.loadTokenizer(), {
     paths: options.embeddings,

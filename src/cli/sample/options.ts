@@ -1,6 +1,10 @@
 /** How values of flags are read; what is wrong with one is said beside the flag's name. */
 import { InvalidArgumentError } from "@commander-js/extra-typings";
 
+/** Where the blocks of a transformer may be between their turns. */
+export const BLOCK_CHOICES = ["auto", "resident", "streamed", "mapped"] as const;
+export type BlockChoice = typeof BLOCK_CHOICES[number];
+
 /** A whole number of at least `least`. */
 export function whole(least: number): (text: string) => number {
   return (text) => {

@@ -38,6 +38,8 @@ const recipeSchema = z.looseObject({
   codec: z.enum(["h264", "h265", "vp9", "av1"]).optional(),
   dtype: z.enum(["auto", "float32", "bfloat16"]),
   device: z.string(),
+  /** Where the blocks' weights were: memory of another alignment may be summed in another order. */
+  blocks: z.enum(["resident", "streamed", "mapped"]).optional(),
   model: modelSchema,
   loras: z.array(loraSchema).optional(),
   embeddings: z.array(fileSchema).optional(),

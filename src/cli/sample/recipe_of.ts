@@ -14,11 +14,12 @@ export interface SharedRecipe {
   readonly embeddings: readonly string[];
   readonly device: string;
   readonly dtype: Recipe["dtype"];
+  readonly blocks: Recipe["blocks"];
 }
 
 /** The text for an order's comment; each file is hashed once. */
 export function recipeOf(shared: SharedRecipe): (order: Order) => string {
-  const { variant, device, dtype } = shared;
+  const { variant, device, dtype, blocks } = shared;
   const known = new Map<string, RecipeFile>();
   const file = (path: string): RecipeFile => {
     const found = known.get(path) ?? recipeFile(path);
@@ -30,7 +31,7 @@ export function recipeOf(shared: SharedRecipe): (order: Order) => string {
   const embeddings = shared.embeddings.map(file);
   return ({ prompt, settings, codec, sources: { image, lastImage, initialLatents } }) =>
     recipeText({
-      ...{ wantune: VERSION, prompt, ...settings, codec, device, dtype, model },
+      ...{ wantune: VERSION, prompt, ...settings, codec, device, dtype, blocks, model },
       loras: loras.length === 0 ? undefined : loras,
       embeddings: embeddings.length === 0 ? undefined : embeddings,
       image: image === undefined ? undefined : file(image),

@@ -15,6 +15,7 @@ export interface Repeated {
   readonly embeddings: readonly string[];
   readonly device: string;
   readonly dtype: Recipe["dtype"];
+  readonly blocks: Recipe["blocks"];
   /** Of the video's name. */
   readonly ending: string;
 }
@@ -47,7 +48,7 @@ interface Replaced extends VideoWishes, ModelWishes {
  */
 export async function repeated(video: string, options: Replaced): Promise<Repeated> {
   const recipe = await readRecipe(video);
-  const { model, loras = [], embeddings = [], image, lastImage, initialLatents, device, dtype } = recipe;
+  const { model, loras = [], embeddings = [], image, lastImage, initialLatents, device, dtype, blocks } = recipe;
   const hasNewModel = options.model !== undefined;
   const isNew = [options.lora, options.highLora, options.lowLora].some((files) => files !== undefined);
   const files = [
@@ -66,7 +67,7 @@ export async function repeated(video: string, options: Replaced): Promise<Repeat
   const isSameForm = options.out === undefined || videoForm(options.out) === videoForm(video);
   return {
     model: hasNewModel ? {} : Object.fromEntries(modelFiles(model).map(({ name, file }) => [name, file.path])),
-    ...{ loras, device, dtype, ending, embeddings: embeddings.map(({ path }) => path) },
+    ...{ loras, device, dtype, blocks, ending, embeddings: embeddings.map(({ path }) => path) },
     wishes: isSameForm ? wishes : { ...wishes, codec: undefined },
   };
 }

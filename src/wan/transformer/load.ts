@@ -48,7 +48,8 @@ export function loadTransformer(folder: string, options: TransformerPlace): Buil
  * @throws {WeightsError} like `loadTransformer`
  */
 export function buildTransformer(file: TransformerFile, options: TransformerPlace): Built<WanTransformer> {
-  const { weights, config, name } = file;
+  const { config, name } = file;
+  const weights = options.view?.(file.weights) ?? file.weights;
   const { device = "cpu", mapped, dtype, blocks: place, quantization } = options;
   using owned = new DisposableStack();
   owned.use(weights);

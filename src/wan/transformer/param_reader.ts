@@ -74,11 +74,11 @@ export class ParamReader implements BlockSource {
 
   /** Lets go of the mapping; the weights can be read from again. */
   release(): void {
-    this.#weights[Symbol.dispose]();
+    this.#weights.release();
   }
 
   [Symbol.dispose](): void {
-    this.release();
+    this.#weights[Symbol.dispose]();
   }
 }
 
