@@ -13,6 +13,7 @@ type ScanCode =
   | "unreadable_folder"
   | "unsupported_format"
   | "listed_twice"
+  | "file_name"
   | "vanished"
   | "file_changed";
 

@@ -5,6 +5,7 @@ import { DataError, errorCode, messageOf } from "../base/mod.ts";
 import { quoteName } from "../media/mod.ts";
 import { type CaptionList, isListName, LIST_ENDINGS, readCaptionList } from "./caption_list.ts";
 import { CaptionProblem, type RejectedFile } from "./codes.ts";
+import { foreignNames } from "./foreign_names.ts";
 import { COMPANION_ENDINGS, MEDIA_FOLDERS, TEXT_FOLDERS, textCandidates } from "./layout.ts";
 import { Listed } from "./listed.ts";
 import { ending, isMediaName, stem } from "./media_names.ts";
@@ -46,7 +47,7 @@ export function listSource({ path, captions }: Source): SourceFiles {
     texts: info.isDirectory ? twinTexts(path) : alone(path).filter(exists).map(asFile),
     lists: new Set(lists.map((list) => list.path)),
     listed: new Listed(lists, { media, root: info.isDirectory ? path : dirname(path) }),
-    problems: [...tree.problems, ...problems],
+    problems: [...tree.problems, ...(info.isDirectory ? foreignNames(path) : []), ...problems],
   };
 }
 

@@ -1,9 +1,9 @@
 /**
  * All files below a folder. Links are followed once; loops, dead links and unreadable folders are reported. Names that
- * are not UTF-8 cannot be told: Deno leaves them out of its listings.
+ * are not UTF-8 are missing, see foreign_names.ts.
  */
 
-import { join } from "node:path";
+import { join, sep } from "node:path";
 import { errorCode, messageOf } from "../base/mod.ts";
 import type { Refusal, RejectedFile } from "./codes.ts";
 
@@ -27,12 +27,14 @@ export function listTree(root: string): Tree {
   const problems: RejectedFile[] = [];
   const visited = new Set<string>();
   const folders = [root];
+  const top = realPath(root);
   const links: string[] = []; // read after the real folders, so that those keep their own names
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop() ?? links.shift()) {
     try {
       const real = Deno.realPathSync(folder);
-      if (visited.has(real)) {
-        problems.push({ path: folder, code: "link", reason: "it is a link to a folder that is read already" });
+      if (visited.has(real) || top?.startsWith(join(real, sep))) {
+        const where = visited.has(real) ? "that is read already" : "above the source";
+        problems.push({ path: folder, code: "link", reason: `it is a link to a folder ${where}` });
         continue;
       }
       visited.add(real);
@@ -54,6 +56,14 @@ export function listTree(root: string): Tree {
     }
   }
   return { files, problems };
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return undefined; // told when it is read
+  }
 }
 
 /** Said of what would block or make no sense when read. */
