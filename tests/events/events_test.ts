@@ -11,7 +11,7 @@ Deno.test("every kind of event passes its schema, survives JSON, and has no room
     assert.ok(!eventSchema.safeParse({ ...event, seq: 0 }).success, body.type);
   }
   const kinds = new Set(EXAMPLES.map((body) => body.type));
-  assert.equal(kinds.size, 12);
+  assert.equal(kinds.size, 13);
 });
 
 Deno.test("emit() numbers events and tells every reader in order", () => {

@@ -1,0 +1,136 @@
+/**
+ * A source list of many items with everything known and encoded: from the scan to the first batch. The clips are empty
+ * files; what would be probed of them, their hashes and their entries in the cache are made up.
+ */
+import { Buffer } from "node:buffer";
+import { join } from "node:path";
+import { cpuUsage } from "node:process";
+import { dataConfig, standIns } from "../support/dataset.ts";
+import { cacheKey, TensorCache } from "../../src/data/cache.ts";
+import { FileFacts, fileState, prepareDataset, type PrepareOptions } from "../../src/data/mod.ts";
+import { probedInfo } from "../../src/data/probed.ts";
+import { sha256 } from "../../src/base/mod.ts";
+import { findPrograms } from "../../src/media/mod.ts";
+import { full, tidy } from "../../src/torch/mod.ts";
+
+const CLIP = new URL("../data/clips/sintel_dunes.mp4", import.meta.url).pathname;
+const GEOMETRY = { spatialDivisor: 32, spatialStride: 16, temporalStride: 4, fps: 24 };
+const FINGERPRINTS = { video: "v1", text: "t1" };
+
+/** What a start took. */
+export interface ItemsResult {
+  readonly items: number;
+  /** From the scan to the first batch. */
+  readonly seconds: number;
+  /** Of all threads; on a busy machine this is what can be compared. */
+  readonly cpuSeconds: number;
+  readonly secondsOfBatch: number;
+  /** Resident memory after it, above what it was before. */
+  readonly bytes: number;
+}
+
+/** Makes `count` items in a folder. @param options.list whether captions come as one list, or as a file for each clip */
+export async function makeItems(folder: string, count: number, options: { list: boolean }): Promise<void> {
+  const clips = join(folder, "clips");
+  Deno.mkdirSync(clips, { recursive: true });
+  const lines: string[] = [];
+  const cacheDir = join(folder, "cache");
+  {
+    using facts = new FileFacts(cacheDir);
+    const { version } = await findPrograms();
+    const probed = await probedInfo(fileState(CLIP), { facts, version, signal: undefined });
+    for (let k = 0; k < count; k++) {
+      const name = `${String(k).padStart(6, "0")}.mp4`;
+      const path = join(clips, name);
+      Deno.writeFileSync(path, new Uint8Array(0));
+      if (options.list) lines.push(JSON.stringify({ file_name: name, caption: captionOf(k) }));
+      else Deno.writeTextFileSync(path.replace(/mp4$/, "txt"), captionOf(k));
+      const state = fileState(path);
+      const kinds = Object.keys(facts.of(fileState(CLIP)));
+      facts.keep(state, kinds[0] ?? "", { ...probed, path });
+      facts.keep(state, "sha256", sha256(name));
+    }
+  }
+  if (options.list) Deno.writeTextFileSync(join(clips, "captions.jsonl"), lines.join("\n"));
+  await makeEntries(folder, count);
+}
+
+/** The entries that a first start would make: it is let run to where it says which it will use. */
+async function makeEntries(folder: string, count: number): Promise<void> {
+  const stop = new AbortController();
+  const halted = start(folder, { signal: stop.signal, encodeText: () => (stop.abort(), full([1, 8], 0)) });
+  await halted.then((dataset) => dataset[Symbol.dispose](), () => {});
+  const uses = join(folder, "cache", "uses");
+  const [keys] = [...Deno.readDirSync(uses)].filter(({ name }) => name.endsWith(".keys"));
+  const bytes = Buffer.from(Deno.readFileSync(join(uses, keys?.name ?? "")));
+  const texts = new Set<string>(Array.from({ length: count }, (_, k) => textKey(k)));
+  const cache = new TensorCache(join(folder, "cache"));
+  const templates = { latents: template(cache, "latents"), text: template(cache, "text") };
+  for (let at = 0; at < bytes.length; at += 32) {
+    const key = bytes.toString("hex", at, at + 32);
+    const kind = texts.has(key) ? "text" : "latents";
+    const path = cache.path(kind, key as ReturnType<typeof textKey>);
+    Deno.mkdirSync(join(path, ".."), { recursive: true });
+    const entry = templates[kind].bytes.slice();
+    entry.set(new TextEncoder().encode(key), templates[kind].keyAt);
+    Deno.writeFileSync(path, entry);
+  }
+}
+
+/** The bytes of an entry, and where its key stands in them. */
+function template(cache: TensorCache, kind: "latents" | "text"): { bytes: Uint8Array; keyAt: number } {
+  const key = cacheKey(kind, { template: true });
+  tidy(() => cache.write(kind, key, kind === "text" ? full([4, 8], 1) : full([1, 4, 2, 2, 2], 1)));
+  const bytes = Deno.readFileSync(cache.path(kind, key));
+  Deno.removeSync(cache.path(kind, key));
+  return { bytes, keyAt: Buffer.from(bytes).indexOf(key) };
+}
+
+function captionOf(k: number): string {
+  return `clip number ${k}, with a caption of a usual length that says what can be seen and how it moves`;
+}
+
+function textKey(k: number): ReturnType<typeof cacheKey> {
+  return cacheKey("text", { caption: captionOf(k), encoder: FINGERPRINTS.text });
+}
+
+async function start(
+  folder: string,
+  options: Partial<PrepareOptions> = {},
+): ReturnType<typeof prepareDataset> {
+  const config = dataConfig({
+    sources: [{ path: join(folder, "clips") }],
+    resolution: 256,
+    numFrames: 17,
+    captionDropout: 0,
+    frames: { strategy: "head" }, // one item a file
+  });
+  return await prepareDataset(config, {
+    ...standIns({ videos: [], captions: [] }),
+    geometry: GEOMETRY,
+    fingerprints: FINGERPRINTS,
+    cacheDir: join(folder, "cache"),
+    ...options,
+  });
+}
+
+/** Times a start. */
+export async function timeStart(folder: string): Promise<ItemsResult> {
+  const before = Deno.memoryUsage().rss;
+  const cpuBefore = cpuUsage();
+  const startedAt = performance.now();
+  const calls = { videos: [], captions: [] };
+  using dataset = await start(folder, standIns(calls));
+  const preparedAt = performance.now();
+  tidy(() => void dataset.batch(0, { batchSize: 4, seed: 0 }));
+  const end = performance.now();
+  const cpu = cpuUsage(cpuBefore);
+  if (calls.videos.length + calls.captions.length > 0) throw new Error("something was not in the cache");
+  return {
+    items: dataset.items.length,
+    seconds: (end - startedAt) / 1000,
+    cpuSeconds: (cpu.user + cpu.system) / 1e6,
+    secondsOfBatch: (end - preparedAt) / 1000,
+    bytes: Deno.memoryUsage().rss - before,
+  };
+}
