@@ -31,8 +31,8 @@ export class FileFacts implements Disposable {
   readonly #db: DatabaseSync;
   readonly #read: StatementSync;
   readonly #write: StatementSync;
-  /** What was read last: several facts about one file are asked for in a row. */
-  #written: { readonly state: FileState; readonly facts: Readonly<Record<string, unknown>> } | undefined;
+  /** What was read already: several facts about one file are asked for in a row. */
+  readonly #known = new WeakMap<FileState, Readonly<Record<string, unknown>>>();
   readonly #waiting = new Map<string, { stamp: string; facts: Record<string, unknown> }>();
 
   /**
@@ -53,11 +53,13 @@ export class FileFacts implements Disposable {
 
   /** Everything known about this state of a file, by kind. */
   of(state: FileState): Readonly<Record<string, unknown>> {
-    const { path, stamp } = state;
-    const waiting = this.#waiting.get(path);
-    const written = this.#written?.state === state ? this.#written.facts : this.#readRow(state);
-    this.#written = { state, facts: written };
-    return waiting?.stamp === stamp ? { ...written, ...waiting.facts } : written;
+    const known = this.#known.get(state);
+    if (known !== undefined) return known;
+    const waiting = this.#waiting.get(state.path);
+    const written = this.#readRow(state);
+    const facts = waiting?.stamp === state.stamp ? { ...written, ...waiting.facts } : written;
+    this.#known.set(state, facts);
+    return facts;
   }
 
   #readRow({ path, stamp }: FileState): Readonly<Record<string, unknown>> {
@@ -66,7 +68,9 @@ export class FileFacts implements Disposable {
   }
 
   /** Keeps a fact: what JSON can hold. Written with others a little later, at the latest on disposal. */
-  keep({ path, stamp }: FileState, kind: string, fact: unknown): void {
+  keep(state: FileState, kind: string, fact: unknown): void {
+    const { path, stamp } = state;
+    this.#known.delete(state);
     const waiting = this.#waiting.get(path);
     const facts = waiting?.stamp === stamp ? { ...waiting.facts, [kind]: fact } : { [kind]: fact };
     this.#waiting.set(path, { stamp, facts });
@@ -87,7 +91,6 @@ export class FileFacts implements Disposable {
     if (this.#waiting.size === 0) return;
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    this.#written = undefined;
     this.#guard(() => {
       this.#db.exec("BEGIN IMMEDIATE");
       for (const [path, { stamp, facts }] of waiting) {
@@ -157,6 +160,7 @@ function open(path: string): DatabaseSync {
   try {
     // a power cut may lose the last facts, never break the file
     db.exec("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+    db.exec("PRAGMA mmap_size = 1073741824"); // many rows are read in a row
     const version = Number(db.prepare("PRAGMA user_version").get()?.user_version ?? 0);
     if (version !== VERSION && version !== 0) throw new Error("another version");
     db.exec(

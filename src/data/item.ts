@@ -87,7 +87,9 @@ function planVariants(
     const window = { ...(times[variant % times.length] ?? { start: 0, frames: 1, fps: settings.fps, speed: 1 }), crop };
     return augmentWindow(window, { augment, place: { seed, item, variant, numVariants } });
   });
-  const distinct = [...new Map(windows.map((window) => [canonicalJson(window), window])).values()];
+  const distinct = windows.length === 1
+    ? windows
+    : [...new Map(windows.map((window) => [canonicalJson(window), window])).values()];
   return { bucket: `${crop.width}x${crop.height}x${times[0]?.frames ?? 1}`, variants: distinct };
 }
 

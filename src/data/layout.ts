@@ -141,9 +141,21 @@ function partnerOf(path: string): { kind: "image" | "mask"; stem: string } | und
 
 /** A path without the last of its folders that has one of these names; undefined if none has. */
 function withoutFolder(path: string, names: ReadonlySet<string>): string | undefined {
-  const parts = path.split(sep);
-  for (let at = parts.length - 2; at >= 0; at--) {
-    if (names.has(parts[at]?.toLowerCase() ?? "")) return [...parts.slice(0, at), ...parts.slice(at + 1)].join(sep);
+  const end = path.lastIndexOf(sep);
+  const folder = path.slice(0, end);
+  const known = twins.get(names);
+  const twin = known?.folder === folder ? known.twin : twinOf(folder, names);
+  twins.set(names, { folder, twin });
+  return twin === undefined ? undefined : twin + path.slice(end);
+}
+
+/** What was found for the folder that was asked for last: files of one folder come in a row. */
+const twins = new WeakMap<ReadonlySet<string>, { readonly folder: string; readonly twin: string | undefined }>();
+
+function twinOf(folder: string, names: ReadonlySet<string>): string | undefined {
+  const parts = folder.split(sep);
+  for (let at = parts.length - 1; at >= 0; at--) {
+    if (names.has(parts[at]?.toLowerCase() ?? "")) return parts.toSpliced(at, 1).join(sep);
   }
   return undefined;
 }

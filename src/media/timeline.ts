@@ -59,10 +59,17 @@ export function unpackRuns({ first, steps }: Runs): number[] {
   return values;
 }
 
+/** The times that were asked for last: what is planned for a file asks for them several times. */
+let latest: { readonly timeline: Timeline; readonly times: readonly number[] } | undefined;
+
 /** Seconds of each frame from the first one, ascending. */
-export function frameTimes({ ticks, tick, rate, stamped }: Timeline): number[] {
+export function frameTimes(timeline: Timeline): readonly number[] {
+  if (latest?.timeline === timeline) return latest.times;
+  const { ticks, tick, rate, stamped } = timeline;
   const snap = { tick, rate: stamped ? rate : undefined };
-  return unpackRuns(ticks).map((value) => snapTime((value - ticks.first) * tick, snap));
+  const times = unpackRuns(ticks).map((value) => snapTime((value - ticks.first) * tick, snap));
+  latest = { timeline, times };
+  return times;
 }
 
 /** Seconds of the frames that can be decoded by themselves, as {@linkcode frameTimes}. */

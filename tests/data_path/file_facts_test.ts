@@ -37,10 +37,10 @@ Deno.test("facts of several kinds and processes stand beside each other", async 
     second.keep(state, "content/1", "abc");
     first.flush();
     second.flush();
-    assert.deepEqual(first.of(state), { "probe/1": { fps: 24, audio: null }, "content/1": "abc" });
+    assert.deepEqual(first.of({ ...state }), { "probe/1": { fps: 24, audio: null }, "content/1": "abc" });
     second.keep({ ...state, stamp: "other" }, "content/1", "def");
     second.flush();
-    assert.deepEqual(first.of(state), {});
+    assert.deepEqual(first.of({ ...state }), {});
     assert.deepEqual(first.of({ ...state, stamp: "other" }), { "content/1": "def" });
   });
 });
