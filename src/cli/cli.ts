@@ -86,7 +86,11 @@ const COMMANDS: readonly CommandEntry[] = [
     describe: "time training steps of synthetic models on this machine",
     load: () => import("./commands/bench.ts"),
   },
-  { name: "runs", describe: "list runs, or show one", load: () => import("./commands/runs.ts") },
+  {
+    name: "runs",
+    describe: "list, show, compare, export and remove runs; steer those that run",
+    load: () => import("./commands/runs.ts"),
+  },
 ];
 
 /**

@@ -1,5 +1,6 @@
 /** The config of a run: schema, files, presets and overrides. */
 
+export { configDifferences, type Difference } from "./compare.ts";
 export * from "./schema.ts";
 export { TARGET_PRESETS } from "./sections/method.ts";
 export { configJsonSchema, type JsonSchema } from "./json_schema.ts";

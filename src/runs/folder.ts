@@ -189,6 +189,12 @@ export class RunFolder implements Disposable {
     return rows.map((row) => ({ step: Number(row.step), value: Number(row.value) }));
   }
 
+  /** The names of all metrics that the run has. */
+  metricNames(): string[] {
+    return this.#guard((db) => db.prepare("SELECT DISTINCT name FROM metrics ORDER BY name").all())
+      .map(({ name }) => String(name));
+  }
+
   /** Says that this process is alive; called between steps. */
   heartbeat(): void {
     this.#guard((db) =>
@@ -213,7 +219,7 @@ export class RunFolder implements Disposable {
         id: this.id,
         name: this.config.name,
         path: this.path,
-        status: statusOf(newest, this.#lock !== undefined || isLocked(this.path)),
+        status: statusOf(db, { newest, locked: this.#lock !== undefined || isLocked(this.path) }),
         step: step?.step ?? started?.resumedFrom ?? 0,
         totalSteps: started?.totalSteps ?? this.config.train.steps,
         loss: step?.loss,

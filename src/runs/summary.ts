@@ -4,7 +4,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { type EventOf, eventSchema, type EventType, type RunEvent } from "../events/mod.ts";
 
 /** Where a run stands. `dead` means that its process is gone without having ended it. */
-export type RunStatus = "running" | "done" | "stopped" | "failed" | "dead";
+export type RunStatus = "running" | "paused" | "done" | "stopped" | "failed" | "dead";
 
 /** A run in a few facts. */
 export interface RunSummary {
@@ -44,8 +44,13 @@ export function newestEvent(db: DatabaseSync): RunEvent | undefined {
   return row === undefined ? undefined : eventSchema.parse(JSON.parse(String(row.json)));
 }
 
-/** Where a run stands: what its end says, or, while it has none, whether some process holds its lock. */
-export function statusOf(newest: RunEvent | undefined, locked: boolean): RunStatus {
+/** Where a run stands: what its end says, or, while it has none, whether some process holds its lock, and waits. */
+export function statusOf(
+  db: DatabaseSync,
+  { newest, locked }: { newest: RunEvent | undefined; locked: boolean },
+): RunStatus {
   if (newest?.type === "run.ended") return newest.status;
-  return locked ? "running" : "dead";
+  if (!locked) return "dead";
+  const pause = lastEvent(db, "pause");
+  return pause?.paused && pause.seq > (lastEvent(db, "run.started")?.seq ?? 0) ? "paused" : "running";
 }

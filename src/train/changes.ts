@@ -1,13 +1,9 @@
 /** A run that goes on with other settings: what changed, what follows from it, and what cannot change. */
-import { canonicalJson, RunError } from "../base/mod.ts";
-import type { RunConfig } from "../config/mod.ts";
+import { RunError } from "../base/mod.ts";
+import { configDifferences, type Difference, type RunConfig } from "../config/mod.ts";
 
-/** One setting that is another than before; absent values were or are not set. */
-export interface Change {
-  /** Dotted path in the config */
-  readonly path: string;
-  readonly from?: unknown;
-  readonly to?: unknown;
+/** One setting that is another than before. */
+export interface Change extends Difference {
   /** What follows from it, in words */
   readonly effect: string;
 }
@@ -40,7 +36,7 @@ const IGNORED = ["runsDir", "version"];
  * @throws {RunError} naming what cannot change
  */
 export function configChanges(before: RunConfig, after: RunConfig): Change[] {
-  const changes = differences(before, after, "").filter(({ path }) => !IGNORED.some((at) => isAt(path, at)));
+  const changes = configDifferences(before, after).filter(({ path }) => !IGNORED.some((at) => isAt(path, at)));
   const refused = changes.flatMap((change) => {
     const rule = FIXED.find(({ at }) => isAt(change.path, at));
     return rule === undefined ? [] : [`${change.path} from ${show(change.from)} to ${show(change.to)}: ${rule.why}`];
@@ -54,25 +50,6 @@ export function configChanges(before: RunConfig, after: RunConfig): Change[] {
     ...change,
     effect: EFFECTS.find(({ at }) => isAt(change.path, at))?.effect ?? "it holds for the steps to come",
   }));
-}
-
-/** The values that differ, by path; lists are compared as a whole. */
-function differences(before: unknown, after: unknown, path: string): Omit<Change, "effect">[] {
-  if (isRecord(before) && isRecord(after)) {
-    return [...new Set([...Object.keys(before), ...Object.keys(after)])].flatMap((key) =>
-      differences(before[key], after[key], path === "" ? key : `${path}.${key}`)
-    );
-  }
-  if (
-    before === after || (before !== undefined && after !== undefined && canonicalJson(before) === canonicalJson(after))
-  ) {
-    return [];
-  }
-  return [{ path, ...(before === undefined ? {} : { from: before }), ...(after === undefined ? {} : { to: after }) }];
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isAt(path: string, place: string): boolean {

@@ -13,10 +13,12 @@ import { CLIP, type Sections, withWorkplace } from "../support/workplace.ts";
 
 /** Other ways to train, each with something besides the tensors that a resume has to get right. */
 const METHODS: Readonly<Record<string, Sections>> = {
-  "a LoRA with dropout and averages, on two sources, validated": {
+  "a LoRA with dropout and averages, on several sources, validated": {
     method: { rank: 2, dropout: 0.1 },
     data: {
-      sources: [CLIP, "sintel_dunes.mp4", "cockatoo_approach.mp4"].map((name) => ({ path: join(dirname(CLIP), name) })),
+      sources: ["plant_window_tilt.mp4", "sintel_dunes.mp4", "cockatoo_approach.mp4"].map((name) => ({
+        path: join(dirname(CLIP), name),
+      })),
       captionDropout: 0.2,
     },
     optim: { learningRate: 1e-3, warmupSteps: 2, ema: { decay: 0.9 } },

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
 import { ConfigError, Stopped } from "../../base/mod.ts";
-import { printLine, writeText } from "../output.ts";
+import { printLine } from "../output.ts";
 
 /** Adds the command. */
 export function register(program: Command): void {
@@ -22,11 +22,10 @@ async function demo(
 ): Promise<void> {
   const startedAt = performance.now();
   const { loadConfig } = await import("../../config/mod.ts");
-  const { EventBus } = await import("../../events/mod.ts");
   const { RunFolder } = await import("../../runs/mod.ts");
   const { prepareDemoFolder } = await import("../demo/folder.ts");
   const { resultTable, summarize, writeShow } = await import("../demo/report.ts");
-  const { rendererForStdout } = await import("../render.ts");
+  const { openRunBus } = await import("../run_bus.ts");
   const { StopSignals } = await import("../signals.ts");
   const { openLibtorch } = await import("../torch.ts");
   const { VERSION } = await import("../version.ts");
@@ -45,10 +44,8 @@ async function demo(
   const config = loadConfig(prepareDemoFolder(out), { set: [`train.steps=${steps}`, `runsDir=${out}/runs`] });
   using signals = await StopSignals.listen();
   using folder = RunFolder.create(config);
-  const renderer = rendererForStdout({ json: options.json === true, write: (text) => writeText(Deno.stdout, text) });
-  using _closed = { [Symbol.dispose]: () => renderer.close() };
-  const bus = new EventBus(folder.append);
-  bus.subscribe(renderer.read, { name: "the terminal" });
+  using heard = openRunBus(folder, { json: options.json === true });
+  const { bus, renderer } = heard;
   const stepSeconds: number[] = [];
   bus.subscribe((event) => {
     if (event.type === "step") stepSeconds.push(event.seconds);

@@ -1,7 +1,6 @@
 /** `wantune train`: a run from its config, or onwards from where it stopped. */
 import type { Command } from "@commander-js/extra-typings";
 import { ConfigError, Stopped } from "../../base/mod.ts";
-import { writeText } from "../output.ts";
 import type { RunConfig } from "../../config/mod.ts";
 import type { RunFolder } from "../../runs/mod.ts";
 import type { Change } from "../../train/mod.ts";
@@ -29,9 +28,8 @@ interface TrainCommand {
 
 async function trainCommand(options: TrainCommand): Promise<void> {
   const { loadConfig } = await import("../../config/mod.ts");
-  const { EventBus } = await import("../../events/mod.ts");
   const { findRun, RunFolder } = await import("../../runs/mod.ts");
-  const { rendererForStdout } = await import("../render.ts");
+  const { openRunBus } = await import("../run_bus.ts");
   const { StopSignals } = await import("../signals.ts");
   const { findPrograms } = await import("../../media/mod.ts");
   const { hostThreads } = await import("../../torch/mod.ts");
@@ -60,15 +58,10 @@ async function trainCommand(options: TrainCommand): Promise<void> {
   const changes = existing === undefined ? [] : adopt(folder, { config, set, configChanges });
   const { threads } = folder.config.memory;
   if (threads !== "auto") hostThreads(threads);
-  using stack = new DisposableStack();
-  const renderer = rendererForStdout({ json: options.json === true, write: (text) => writeText(Deno.stdout, text) });
-  stack.defer(() => renderer.close());
-  const bus = new EventBus(folder.append);
-  bus.subscribe(renderer.read, { name: "the terminal" });
-
+  using heard = openRunBus(folder, { json: options.json === true });
   const status = await train({
     folder,
-    emit: bus.emit,
+    emit: heard.bus.emit,
     wishes: () => [...folder.controls.take(), ...(signals.requested ? ["stop" as const] : [])],
     signal: signals.signal,
     resume: existing !== undefined,
