@@ -16,6 +16,7 @@ const PATHS = [
   "runsDir",
   "model.weights",
   "method.init",
+  "sample.images.*",
   "train.experts.high.method.init",
   "train.experts.low.method.init",
   "data.cache.dir",

@@ -7,6 +7,7 @@ import type { Emit } from "../events/mod.ts";
 import { type Device, noGrad, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 import {
   cleanPrompt,
+  encodeImageCondition,
   encodePrompt,
   type ModelSource,
   type Tokenizer,
@@ -45,6 +46,7 @@ export function folderEncoders(models: ModelSource, options: { device: Device; e
     emit({ type: "stage", stage: "loading", done: 1, total: 1, item });
     return loaded;
   };
+  const loadedVae = (): WanVae => vae ??= loading("VAE", () => models.loadVae({ device }));
   return {
     encodeText: (caption: string): Tensor => {
       const encoder = text ??= loading("text encoder", () => models.loadTextEncoder({ device }));
@@ -55,8 +57,17 @@ export function folderEncoders(models: ModelSource, options: { device: Device; e
     },
     countTokens: (caption: string): number => (words ??= models.loadTokenizer()).encode(cleanPrompt(caption)).length,
     encodeVideo: (frames: Tensor): Tensor => {
-      const loaded = vae ??= loading("VAE", () => models.loadVae({ device }));
+      const loaded = loadedVae();
       return noGrad(() => tidy(() => loaded.encodeNormalized(frames.to({ device })).to({ device: "cpu" })));
+    },
+    encodeCondition: models.variant.image !== "channels" ? undefined : (picture, { numFrames }): Tensor => {
+      const loaded = loadedVae();
+      return noGrad(() =>
+        tidy(() => {
+          const image = picture.select(2, 0).to({ device });
+          return encodeImageCondition(loaded, { image, numFrames }).to({ device: "cpu" });
+        })
+      );
     },
     fingerprints: {
       video: fingerprint(models, ["vae"]),

@@ -3,6 +3,7 @@ export { cacheClips } from "./cache_clips.ts";
 export { type Change, configChanges } from "./changes.ts";
 export { type EncodedClip, FIXED_SIGMAS, type FixedLoss, fixedNoiseLoss } from "./fixed_loss.ts";
 export { train, type TrainObserver, type TrainOptions, type TrainStatus } from "./loop.ts";
+export { imageSize, readImage } from "./pictures.ts";
 export { type MadeSample, type SampledVideo, toPixels } from "./sample.ts";
 export { dataGeometry, modelEvent, openModels, resolveDevice, resolveDtype, type Session } from "./setup.ts";
 export type { ClipBatch } from "./batch.ts";

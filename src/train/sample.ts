@@ -7,6 +7,7 @@ import { writeFigures, writeVideo } from "../media/mod.ts";
 import { noGrad, type Tensor, tidy } from "../torch/mod.ts";
 import { generate, padPrompt, TEXT_LENGTH } from "../wan/mod.ts";
 import { trainedModel } from "./experts.ts";
+import { readImage } from "./pictures.ts";
 import type { Session } from "./setup.ts";
 import type { TextSide } from "./text_side.ts";
 
@@ -38,7 +39,14 @@ export function toPixels(frames: Tensor): Uint8Array {
 /** Makes one video of a prompt that the run's data set was prepared with. */
 export async function sampleVideo(
   session: Session,
-  options: { sample: SampleConfig; prompt: string; seed: number; signal?: AbortSignal | undefined },
+  options: {
+    sample: SampleConfig;
+    prompt: string;
+    /** The picture to begin with */
+    image?: string | undefined;
+    seed: number;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<SampledVideo> {
   const { dataset, models, device, dtype } = session;
   const { sample, prompt, seed, signal } = options;
@@ -50,9 +58,14 @@ export async function sampleVideo(
   };
   using promptEmbeds = embeds(prompt);
   using negativePromptEmbeds = embeds(sample.negativePrompt);
+  using read = options.image === undefined
+    ? undefined
+    : await readImage(options.image, { width, height, image: models.variant.image });
+  using image = read?.to({ device });
   using model = trainedModel(session);
   const { latents, frames } = await generate({ model, vae }, {
     start: { width, height, numFrames, seed },
+    image,
     promptEmbeds,
     negativePromptEmbeds,
     steps: sample.steps,
@@ -90,7 +103,8 @@ export async function makeSamples(
     emit({ type: "stage", stage: "sampling", done: index, total, item: prompt });
     const { seed } = sample;
     const from = performance.now();
-    const video = await sampleVideo(session, { sample, prompt, seed, signal });
+    const image = sample.images?.[index] ?? sample.images?.[0];
+    const video = await sampleVideo(session, { sample, prompt, image, seed, signal });
     const path = samplePath(folder, { step, index });
     await writeVideo(path, video.pixels, { ...video, comment: JSON.stringify({ prompt, seed, step }), signal });
     writeFigures(path, video.pixels, video);

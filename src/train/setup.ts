@@ -17,6 +17,7 @@ import { folderEncoders } from "./encoders.ts";
 import { splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
+import { checkSamplePictures } from "./pictures.ts";
 import { makePlan } from "./plan.ts";
 import { openTextSide, type TextSide, trainsText } from "./text_side.ts";
 import { makeTrainee, type Trainee } from "./trainee.ts";
@@ -64,6 +65,7 @@ export async function setUp(
   const device = resolveDevice(given.model.device);
   const dtype = resolveDtype(given.model.dtype, device);
   const models = openModels(given);
+  checkSamplePictures(given.sample, models.variant);
   emit(modelEvent(models));
   using stack = new DisposableStack();
   const prepared = stack.use(await encodeClips(given, { models, device, emit, signal, onReport }));
@@ -163,6 +165,7 @@ export async function encodeClips(
   return await prepareDataset(withHeldOutSources(config), {
     geometry: dataGeometry(models),
     encodeVideo: encoders.encodeVideo,
+    encodeCondition: encoders.encodeCondition,
     ...(trainsText(config) ? WITHOUT_TEXT : { encodeText: encoders.encodeText }),
     fingerprints: { ...encoders.fingerprints, ...(trainsText(config) ? { text: "encoded in each step" } : {}) },
     countTokens: encoders.countTokens,

@@ -67,7 +67,7 @@ Deno.test("sample: a picture is the first frame", () =>
       /^saved .*sample-0\.mp4 and .*cat\.safetensors: 5 frames of 64x64 at 8 fps, 2 steps of unipc/m,
     );
     assert.ok(existsSync(join(folder, "sample-0.mp4")));
-    const { readImage } = await import("../../src/cli/sample/inputs.ts");
+    const { readImage } = await import("../../src/train/pictures.ts");
     using picture = await readImage(join(CLIPS, "still_cat.jpg"), { width: 64, height: 64 });
     using vae = openModel(MODEL).loadVae();
     tidy(() => {

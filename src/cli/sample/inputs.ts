@@ -1,8 +1,7 @@
 /** What a sample may start from: a picture, or latents in a file. */
 import { ConfigError, WeightsError } from "../../base/mod.ts";
-import { probe, readFrames } from "../../media/mod.ts";
-import { fromBytes, type Tensor, tidy } from "../../torch/mod.ts";
-import { fitPicture, type ImageInput, type Variant } from "../../wan/mod.ts";
+import type { Tensor } from "../../torch/mod.ts";
+import type { Variant } from "../../wan/mod.ts";
 import { SafetensorsFile } from "../../weights/mod.ts";
 
 /**
@@ -24,30 +23,6 @@ function latentsName(file: SafetensorsFile): string {
 export function readLatents(path: string): Tensor {
   using file = SafetensorsFile.open(path);
   return file.read(latentsName(file), { dtype: "float32" });
-}
-
-/** Width and height of a picture, or of a clip's frames. @throws {DataError} if it cannot be read */
-export async function imageSize(path: string): Promise<{ width: number; height: number }> {
-  const { width, height } = await probe(path, { timestamps: false });
-  return { width, height };
-}
-
-/**
- * A picture, or a clip's first frame, brought to a size as the model's release does it.
- * @returns [1, 3, H, W] float32 in [−1, 1]
- * @throws {DataError} if it cannot be read
- */
-export async function readImage(
-  path: string,
-  size: { width: number; height: number; image?: ImageInput },
-): Promise<Tensor> {
-  const { width, height } = await imageSize(path);
-  const { pixels } = await readFrames(path, { width, height, fps: 1, numFrames: 1 });
-  return tidy(() => {
-    const picture = fromBytes(pixels, { shape: [1, height, width, 3], dtype: "uint8" }).permute([0, 3, 1, 2]).float()
-      .div(127.5).sub(1);
-    return fitPicture(picture, { ...size, image: size.image ?? "first-frame" });
-  });
 }
 
 /** Refuses pictures that a model cannot begin or end with, and their absence where it needs one. */

@@ -16,6 +16,12 @@ export const sampleSchema = section({
     description: "How often in epochs; given, it takes the place of the interval in steps.",
   }),
   prompts: field(z.array(z.string().min(1)).min(1), { title: "Prompts", description: "One video is made of each." }),
+  images: field(z.array(z.string().min(1)).min(1).optional(), {
+    title: "Pictures",
+    description:
+      "Pictures that the videos begin with: one for all, or one for each prompt. I2V-A14B needs them, TI2V-5B " +
+      "takes them.",
+  }),
   negativePrompt: field(z.string().default(""), {
     title: "Negative prompt",
     description: "What guidance leads away from.",
