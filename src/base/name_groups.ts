@@ -1,4 +1,7 @@
-/** Many dotted names in few words: names that differ in their numbers alone become one, `blocks.{0..39}.norm2.weight`. */
+/**
+ * Many names in few words: names that differ in their numbers alone become one, `blocks.{0..39}.norm2.weight`. Numbers stand
+ * between dots or underscores.
+ */
 
 /** A name, and what is to be said about it behind it. */
 export interface NotedName {
@@ -37,7 +40,7 @@ export function groupNames(names: Iterable<string | NotedName>): { text: string;
   const patterns = new Map<string, { parts: readonly string[]; note: string; rows: Map<string, Row> }>();
   for (const item of names) {
     const { name, note = "" } = typeof item === "string" ? { name: item } : item;
-    const parts = name.split(/(?<=^|\.)(\d{1,9})(?=\.|$)/); // odd places hold the numbers
+    const parts = name.split(/(?<=^|[._])(\d{1,9})(?=[._]|$)/); // odd places hold the numbers
     const key = JSON.stringify([parts.filter((_, i) => i % 2 === 0), note]);
     const pattern = patterns.get(key) ?? { parts, note, rows: new Map<string, Row>() };
     const numbers = parts.filter((_, i) => i % 2 === 1).map(Number);

@@ -1,6 +1,7 @@
 /** Clips and pictures in, clips and pictures out, by way of the ffmpeg and ffprobe programs. */
 
 export { readComment } from "./comment.ts";
+export { COMMENT_FILE } from "./frames_out.ts";
 export { type VideoCodec, videoCodec, type VideoForm, videoForm } from "./containers.ts";
 export { findCuts, type SceneFacts } from "./cuts.ts";
 export { coverCrop, type Crop, type Size } from "./crop.ts";

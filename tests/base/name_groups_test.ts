@@ -6,6 +6,10 @@ Deno.test("listNames() joins names that differ in their numbers", () => {
   const blocks = Array.from({ length: 40 }, (_, i) => `blocks.${i}.attn1.to_q.weight`);
   assert.equal(listNames([...blocks, "proj_out.bias"]), "blocks.{0..39}.attn1.to_q.weight (40 tensors), proj_out.bias");
   assert.equal(listNames(["a.1.b", "a.2.b", "a.5.b"], { unit: "keys" }), "a.{1..2,5}.b (3 keys)");
+  assert.equal(
+    listNames(["lora_unet_blocks_0_ffn_2.alpha", "lora_unet_blocks_1_ffn_2.alpha"]),
+    "lora_unet_blocks_{0..1}_ffn_2.alpha (2 tensors)",
+  );
   assert.equal(listNames(["norm2", "norm3"]), "norm2, norm3");
   assert.equal(listNames([]), "");
 });

@@ -48,6 +48,8 @@ Deno.test("sample --from: a video says how it was made, and is made again byte f
     const first = ["--model", "model", "--prompt", 'a "cat"', ...SMALL, "--seed", "7", "--image", "cat.jpg"];
     await sample(...first, "--guidance", "3", "--solver", "euler", "--out", "a.webm", "--codec", "vp9");
     await sample("--from", "a.webm", "--out", "b.webm");
+    const said = await run(["inspect", "b.webm"]);
+    assert.match(said.stdout, /what {6}a video made by wantune [^\n]*\n {2}wantune: .*\n {2}prompt: a "cat"\n/);
     assert.deepEqual(Deno.readFileSync(join(folder, "b.webm")), Deno.readFileSync(join(folder, "a.webm")));
     await sample("--from", "a.webm", "--out", "pictures", "--seed", "8");
     assert.equal(readdirSync(join(folder, "pictures")).length, 6);

@@ -2,6 +2,7 @@
 import type { Command } from "@commander-js/extra-typings";
 import { listNames, Stopped } from "../../base/mod.ts";
 import type { Inspection } from "../inspect/look.ts";
+import type { VideoInspection } from "../inspect/video.ts";
 import { oneLine, printLine } from "../output.ts";
 import { whole } from "../sample/options.ts";
 
@@ -10,7 +11,8 @@ export function register(program: Command): void {
   program.command("inspect")
     .description(
       "Says what weight files are: models in any layout, LoRAs, learned tokens. Lists tensors, types and metadata, and " +
-        "looks at every number for what cannot be right: NaN, infinities, tensors of zeros, huge values.",
+        "looks at every number for what cannot be right: NaN, infinities, tensors of zeros, huge values. Of a video it says " +
+        "how it was made.",
     )
     .argument("<path>", "file, or folder with such files")
     .option("--no-values", "do not look at the numbers, only at names and metadata")
@@ -28,11 +30,13 @@ interface InspectCommand {
 }
 
 async function inspect(path: string, options: InspectCommand): Promise<void> {
+  const { inspectVideo, isVideo } = await import("../inspect/video.ts");
   const { weightFilesAt } = await import("../inspect/find.ts");
   const { inspectFile } = await import("../inspect/look.ts");
   const { StopSignals } = await import("../signals.ts");
   const { openLibtorch } = await import("../torch.ts");
 
+  if (isVideo(path)) return tellVideo(await inspectVideo(path), options);
   const files = weightFilesAt(path);
   await openLibtorch({ libtorch: options.libtorch });
   using signals = await StopSignals.listen();
@@ -43,6 +47,16 @@ async function inspect(path: string, options: InspectCommand): Promise<void> {
     const found = inspectFile(file, { values: options.values, check });
     if (options.json) printLine(JSON.stringify(found));
     else for (const line of [...(i === 0 ? [] : [""]), ...linesOf(found, options.limit)]) printLine(line);
+  }
+}
+
+function tellVideo(found: VideoInspection, { json }: InspectCommand): void {
+  if (json) return printLine(JSON.stringify(found));
+  const { path, what, recipe = {} } = found;
+  printLine(oneLine(path));
+  printLine(oneLine(`  what      ${what}`));
+  for (const [key, value] of Object.entries(recipe)) {
+    printLine(oneLine(`  ${key}: ${typeof value === "string" ? value : JSON.stringify(value)}`));
   }
 }
 
