@@ -21,7 +21,7 @@ import { breathe, isStop, Occasions } from "./occasions.ts";
 import { saveOutputs } from "./outputs.ts";
 import type { MadeSample } from "./sample.ts";
 import { readBatch, type Session, setUp } from "./setup.ts";
-import { type StepResult, trainStep } from "./step.ts";
+import { type StepNumbers, type StepResult, trainStep } from "./step.ts";
 import { takeTurn, type Trainee } from "./trainee.ts";
 import { turns } from "./turns.ts";
 
@@ -182,9 +182,9 @@ function takeStep(
   };
   const { expert, config: { train } } = trainee;
   const limit = lossLimit(journal, { expert, ratio: train.maxLossRatio });
-  const judge = (found: { loss: number; gradNorm: number }): void => judgeStep(found, { step: step + 1, limit, files });
+  const judge = (found: StepNumbers): void => judgeStep(found, { step: step + 1, limit, files });
   const result = trainStep(trainee, { step, ownStep, batchAt, judge });
-  rememberLoss(journal, { expert, loss: result.loss });
+  rememberLoss(journal, { expert, loss: result.error });
   return result;
 }
 

@@ -27,7 +27,7 @@ export class Meter {
     trainee: Trainee,
     { result, ...options }: { result: StepResult; step: number; epoch: number; seconds: number },
   ): StepRecord {
-    const { clips, ...found } = result;
+    const { clips, error: _error, ...found } = result;
     const { seconds } = options;
     const trained = this.#sizes.get(trainee) ?? {};
     const flops = clips.reduce(

@@ -21,7 +21,17 @@ export interface StepOptions {
   /** What is made of the data; `makeProblem` if absent. */
   readonly problemOf?: (batch: ClipBatch, options: ProblemOptions) => Problem;
   /** Looks at the numbers before anything is updated, and throws to leave everything as it is; refuses what is not finite if absent. */
-  readonly judge?: (found: { readonly loss: number; readonly gradNorm: number }) => void;
+  readonly judge?: (found: StepNumbers) => void;
+}
+
+/** The numbers by which a step is judged. */
+export interface StepNumbers {
+  /** Mean over the micro-steps */
+  readonly loss: number;
+  /** Mean over the clips of their errors, whatever the weights of noise levels and clips */
+  readonly error: number;
+  /** Global norm before clipping */
+  readonly gradNorm: number;
 }
 
 /** One clip of a step. */
@@ -34,11 +44,7 @@ export interface ClipResult {
 }
 
 /** What a step found. */
-export interface StepResult {
-  /** Mean over the micro-steps */
-  readonly loss: number;
-  /** Global norm before clipping */
-  readonly gradNorm: number;
+export interface StepResult extends StepNumbers {
   readonly learningRate: number;
   readonly clips: readonly ClipResult[];
   readonly times: StepTimes;
@@ -68,7 +74,8 @@ export function trainStep(trainee: Trainee, options: StepOptions): StepResult {
     const [loss = NaN, gradNorm = NaN, ...perClip] = cat([stack([losses, norm]), ...micro.map((each) => each.perClip)])
       .toNumbers();
     laps.end("backward");
-    judge({ loss, gradNorm });
+    const error = perClip.reduce((sum, value) => sum + value, 0) / perClip.length;
+    judge({ loss, error, gradNorm });
     if (maxGradNorm !== null) clipGradients(all, { norm, maxNorm: maxGradNorm });
     const learningRate = scheduledRate(ownStep, config);
     optimizer.step(all, learningRate);
@@ -77,7 +84,7 @@ export function trainStep(trainee: Trainee, options: StepOptions): StepResult {
     gradients.clear();
     laps.end("update");
     const clips = micro.flatMap((each) => each.clips).map((clip, i) => ({ ...clip, loss: perClip[i] ?? NaN }));
-    return { loss, gradNorm, learningRate, clips, times: laps.times };
+    return { loss, error, gradNorm, learningRate, clips, times: laps.times };
   });
 }
 

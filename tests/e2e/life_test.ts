@@ -85,13 +85,9 @@ Deno.test("a run goes on with other settings and says which; with the same ones 
 
 Deno.test("a loss that explodes ends the run before the update, with the clips named and the checkpoint whole", () =>
   withWorkplace(async ({ config, run, runs }) => {
-    // A weight of 1/sigma² lets the loss jump whenever little noise is drawn.
+    // Of a model this small the loss at little noise is a good deal above that at much.
     const path = config("cat", {
-      train: {
-        ...{ steps: 60, seed: 3, maxLossRatio: 10 },
-        timesteps: { law: "uniform", shift: 1 },
-        loss: { weighting: "sigma-sqrt" },
-      },
+      train: { steps: 60, seed: 3, maxLossRatio: 1.1, timesteps: { law: "uniform", shift: 1 } },
       save: { everySteps: 4 },
     });
     const exploded = await run(["train", path]);

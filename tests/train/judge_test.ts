@@ -5,14 +5,14 @@ import { judgeStep } from "../../src/train/judge.ts";
 const files = ["a.mp4", "b.mp4", "a.mp4"];
 
 Deno.test("judgeStep() lets finite numbers within the limit pass", () => {
-  judgeStep({ loss: 3, gradNorm: 1 }, { step: 1, limit: undefined, files });
-  judgeStep({ loss: 3, gradNorm: 1 }, { step: 1, limit: 3, files });
+  judgeStep({ loss: 30, error: 3, gradNorm: 1 }, { step: 1, limit: undefined, files });
+  judgeStep({ loss: 30, error: 3, gradNorm: 1 }, { step: 1, limit: 3, files });
 });
 
 Deno.test("judgeStep() refuses what is not finite or above the limit, naming each clip once", () => {
-  const refused = (loss: number, gradNorm: number): string => {
+  const refused = (error: number, gradNorm: number): string => {
     try {
-      judgeStep({ loss, gradNorm }, { step: 7, limit: 3, files });
+      judgeStep({ loss: error, error, gradNorm }, { step: 7, limit: 3, files });
     } catch (error) {
       assert.ok(error instanceof TorchError);
       return error.message;

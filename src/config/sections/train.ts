@@ -140,11 +140,11 @@ export const trainSchema = section({
     title: "Largest gradient",
     description: "Global norm to which gradients are clipped; null turns clipping off.",
   }),
-  maxLossRatio: field(z.union([z.number().min(2), z.null()]).default(30), {
+  maxLossRatio: field(z.union([z.number().gt(1), z.null()]).default(30), {
     title: "Largest loss",
     description:
-      "The run ends before an update whose loss is more than so many times the median of the last 64 steps " +
-      "(of the same expert, from the 16th on); null lets any finite loss pass.",
+      "The run ends before an update whose loss, without weights, is more than so many times the median of the last 64 " +
+      "steps (of the same expert, from the 16th on); null lets any finite loss pass.",
   }),
   imageConditioning: field(share.default(0), {
     title: "Image conditioning",
