@@ -1,12 +1,12 @@
 /**
- * AdamW tensor by tensor: for bfloat16 parameters, which the fused operator would round to the nearest, and with both
- * averages in a byte a weight. Source: arXiv:1711.05101; arXiv:2110.02861.
+ * AdamW tensor by tensor, each by the fused operator on float32 copies: for bfloat16 parameters, which it would round to the
+ * nearest, and with both averages in a byte a weight. Source: arXiv:1711.05101; arXiv:2110.02861.
  */
-import { type Tensor, zeros, zerosLike } from "../torch/mod.ts";
+import { full, ops, type Tensor, zeros, zerosLike } from "../torch/mod.ts";
 import { BLOCK_SIZE, DynamicCode } from "./blockwise.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { RoundingOptions } from "./rounding.ts";
-import { RuleOptimizer, withDecay } from "./rule.ts";
+import { RuleOptimizer } from "./rule.ts";
 
 /** Settings of `adamwByTensor`. */
 export interface AdamWByTensorOptions extends RoundingOptions {
@@ -47,20 +47,13 @@ export function adamwByTensor(params: readonly Tensor[], options: AdamWByTensorO
         average: new DynamicCode({ signed: true, device }),
         root: new DynamicCode({ signed: false, device }),
       };
-      const [unbias1, unbias2] = [1 - beta1 ** step, 1 - beta2 ** step];
-      return (update) => {
-        const { param, slots } = update;
-        const gradient = decay === "gradient" ? withDecay(update, weightDecay) : update.gradient;
+      const fused = decay === "decoupled" ? ops._fused_adamw_ : ops._fused_adam_;
+      const steps = [full([], step, { device }).handle];
+      return ({ param, gradient, slots }) => {
         const { average, squares } = openMoments(slots, { codes, shape: param.shape });
-        average.lerp_(gradient, 1 - beta1);
-        squares.mul_(beta2);
-        squares.addcmul_(gradient, gradient, 1 - beta2);
-        const root = squares.sqrt();
-        closeMoments(slots, { codes, average, root });
-        root.div_(Math.sqrt(unbias2));
-        root.add_(eps);
-        if (decay === "decoupled" && weightDecay !== 0) param.mul_(1 - learningRate * weightDecay);
-        param.addcdiv_(average, root, -learningRate / unbias1);
+        const [w, g, m, v] = [[param.handle], [gradient.handle], [average.handle], [squares.handle]];
+        fused(w, g, m, v, [], steps, learningRate, beta1, beta2, weightDecay, eps, false, false);
+        closeMoments(slots, { codes, average, squares });
       };
     },
   });
@@ -95,9 +88,12 @@ function openMoments(
   };
 }
 
-function closeMoments(slots: Slots, { codes, average, root }: { codes: Codes; average: Tensor; root: Tensor }): void {
+function closeMoments(
+  slots: Slots,
+  { codes, average, squares }: { codes: Codes; average: Tensor; squares: Tensor },
+): void {
   if (slots.exp_avg_scale === undefined || slots.exp_avg_sq_scale === undefined) return;
-  const first = codes.average.quantize(average), second = codes.root.quantize(root);
+  const first = codes.average.quantize(average), second = codes.root.quantize(squares.sqrt());
   slots.exp_avg.copy_(first.codes);
   slots.exp_avg_scale.copy_(first.scales);
   slots.exp_avg_sq.copy_(second.codes);

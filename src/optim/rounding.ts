@@ -18,6 +18,12 @@ export interface RoundingOptions {
 }
 
 /**
+ * Most random numbers that are drawn for a tensor; a larger one uses them again, along its memory. Weights so far apart
+ * need no independent luck, and drawing is slower than all else in a step.
+ */
+const NOISE_SIZE = 2 ** 20;
+
+/**
  * Rounds float32 to bfloat16, up with a probability of how far it is up. The low 16 bits of a float32 are what a bfloat16
  * lacks: a random 16-bit number is added to them, and they are dropped.
  * @param x float32, contiguous, finite
@@ -26,7 +32,12 @@ export interface RoundingOptions {
  */
 export function roundStochastically(x: Tensor, seed: bigint): Tensor {
   using generator = Generator.seeded(seed, x.device);
-  const bits = x.reshape([-1, 1]).viewAs("int32");
-  const moved = bits.add(randint(65536, bits.shape, { generator, dtype: "int32" }));
-  return moved.viewAs("bfloat16").select(-1, 1).reshape(x.shape); // little-endian: the second half is the upper one
+  const size = Math.min(x.numel, NOISE_SIZE);
+  const noise = randint(65536, [size], { generator, dtype: "int32" });
+  const moved = x.reshape([-1]).viewAs("int32").clone();
+  const whole = Math.floor(x.numel / size) * size;
+  moved.narrow(0, 0, whole).view([-1, size]).add_(noise);
+  if (whole < x.numel) moved.narrow(0, whole, x.numel - whole).add_(noise.narrow(0, 0, x.numel - whole));
+  // [n, 2]: little-endian, the second half is the upper one
+  return moved.unsqueeze(-1).viewAs("bfloat16").select(-1, 1).reshape(x.shape);
 }
