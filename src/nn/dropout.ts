@@ -1,6 +1,6 @@
 /** Dropout on what adapters see, drawn anew by number and layer, so that a recomputed or resumed forward drops the same. */
 import { Generator, rand, type Tensor, tidy } from "../torch/mod.ts";
-import type { Adapter } from "./linear.ts";
+import { type Adapter, withAdapter } from "./linear.ts";
 
 /** The dropout of a set of adapters. Nothing is dropped unless a forward is for training. */
 export class AdapterDropout {
@@ -52,5 +52,9 @@ export class Dropped implements Adapter {
 
   delta(x: Tensor): Tensor {
     return this.#inner.delta(this.#dropout.apply(x, this.#path));
+  }
+
+  addTo(y: Tensor, x: Tensor): Tensor {
+    return withAdapter(y, { adapter: this.#inner, x: this.#dropout.apply(x, this.#path) });
   }
 }

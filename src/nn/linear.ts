@@ -17,6 +17,13 @@ export interface Adapter {
   readonly params: ReadonlyMap<string, Tensor>;
   /** @returns what is added to the layer's output, in the layer's dtype */
   delta(x: Tensor): Tensor;
+  /** y plus what `delta` gives, where the sum can be had without it. */
+  addTo?(y: Tensor, x: Tensor): Tensor;
+}
+
+/** A layer's output with what an adapter adds. @param x the layer's input */
+export function withAdapter(y: Tensor, { adapter, x }: { adapter: Adapter; x: Tensor }): Tensor {
+  return adapter.addTo?.(y, x) ?? y.add(adapter.delta(x));
 }
 
 /** y = x·Wᵀ + b, plus what its adapters add. */
@@ -76,7 +83,7 @@ export class Linear implements Layer {
   forward(x: Tensor): Tensor {
     const input = x.dtype === this.dtype ? x : x.to({ dtype: this.dtype });
     let y = this.#product(input);
-    for (const adapter of this.adapters) y = y.add(adapter.delta(input));
+    for (const adapter of this.adapters) y = withAdapter(y, { adapter, x: input });
     return y;
   }
 

@@ -1,5 +1,5 @@
 /** Low-rank adapters: ΔW = strength · (alpha / rank) · B·A beside a frozen weight. Source: arXiv:2106.09685, section 4.1. */
-import { linear, type Tensor } from "../torch/mod.ts";
+import { addmm, linear, type Tensor } from "../torch/mod.ts";
 import { like, type WeightAdapter } from "./adapter_data.ts";
 
 /** A LoRA on one linear layer; its matrices are float32 whatever the base weight is. */
@@ -26,7 +26,15 @@ export class Lora implements WeightAdapter {
 
   /** @param x [..., in] @returns [..., out] in x's dtype; the products run in float32 when x is float32, else in x's dtype */
   delta(x: Tensor): Tensor {
-    return linear(linear(x, like(x, this.down)), like(x, this.up)).mul(this.#scale);
+    // The scale goes to the narrow tensor.
+    return linear(linear(x, like(x, this.down)).mul(this.#scale), like(x, this.up));
+  }
+
+  /** The product with B is added as it is made: one pass over the output less, and one tensor of its size. */
+  addTo(y: Tensor, x: Tensor): Tensor {
+    const inner = linear(x, like(x, this.down)).reshape([-1, this.rank]);
+    const flat = y.reshape([-1, this.up.size(0)]);
+    return addmm(flat, { a: inner, b: like(x, this.up).t(), alpha: this.#scale }).reshape(y.shape);
   }
 
   weightChange(): Tensor {

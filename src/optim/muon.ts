@@ -3,7 +3,7 @@
  * Source: torch.optim.Muon; Keller Jordan, "Muon: An optimizer for hidden layers in neural networks".
  */
 import { ShapeError } from "../base/mod.ts";
-import { ops, Tensor, zerosLike } from "../torch/mod.ts";
+import { addmm, type Tensor, zerosLike } from "../torch/mod.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { RoundingOptions } from "./rounding.ts";
 import { RuleOptimizer } from "./rule.ts";
@@ -73,13 +73,8 @@ export function orthogonalize(
   let now = wide.div(wide.norm().clamp(eps));
   for (let i = 0; i < iterations; i++) {
     const gram = now.matmul(now.t());
-    const mixed = addProduct(gram, { a: gram, b: gram, beta: b, alpha: c });
-    now = addProduct(now, { a: mixed, b: now, beta: a, alpha: 1 });
+    const mixed = addmm(gram, { a: gram, b: gram, beta: b, alpha: c });
+    now = addmm(now, { a: mixed, b: now, beta: a, alpha: 1 });
   }
   return tall ? now.t() : now;
-}
-
-/** beta · x + alpha · a·b, rounded once. */
-function addProduct(x: Tensor, options: { a: Tensor; b: Tensor; beta: number; alpha: number }): Tensor {
-  return new Tensor(ops.addmm(x.handle, options.a.handle, options.b.handle, options.beta, options.alpha));
 }

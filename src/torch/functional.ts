@@ -28,6 +28,11 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return wrap(ops.linear(x.handle, weight.handle, bias?.handle));
 }
 
+/** beta · x + alpha · a·b of matrices, rounded once; beta and alpha are 1 unless given. */
+export function addmm(x: Tensor, options: { a: Tensor; b: Tensor; beta?: number; alpha?: number }): Tensor {
+  return wrap(ops.addmm(x.handle, options.a.handle, options.b.handle, options.beta, options.alpha));
+}
+
 /** Strides and paddings of a convolution, one number a dimension. */
 export interface ConvOptions {
   readonly bias?: Tensor | undefined;
