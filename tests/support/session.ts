@@ -15,6 +15,8 @@ import { CLIP, type Sections } from "./workplace.ts";
 /** A tiny TI2V-5B, and a tiny pair of experts like T2V-A14B's; both whole models, with text encoder and VAE. */
 export const TI2V = join(ownGoldenDir(), "checkpoints/ti2v_5b");
 export const T2V = join(ownGoldenDir(), "checkpoints/t2v_a14b");
+/** Likewise, like I2V-A14B's. */
+export const I2V = join(ownGoldenDir(), "checkpoints/i2v_a14b");
 
 const LEAST: Sections = {
   model: { weights: TI2V, device: "cpu" },

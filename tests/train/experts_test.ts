@@ -12,7 +12,7 @@ import { makeTrainee, type Trainee } from "../../src/train/trainee.ts";
 import { takeTurn } from "../../src/train/trainee.ts";
 import { loadTransformer, openModel } from "../../src/wan/mod.ts";
 import { AdapterFile, openWeights } from "../../src/weights/mod.ts";
-import { probe, T2V, takeSteps, TI2V, trainedBytes, withSession } from "../support/session.ts";
+import { I2V, probe, T2V, takeSteps, TI2V, trainedBytes, withSession } from "../support/session.ts";
 import { withFolder } from "../support/tmp.ts";
 import { useTorch } from "../support/torch.ts";
 import type { Sections } from "../support/workplace.ts";
@@ -232,4 +232,23 @@ Deno.test("an expert of a model with one transformer is refused, and so are sett
     await refused(sections({ weights: T2V }, mixed), /a method of another sort/);
     assert.equal(openModel(TI2V).boundary, null);
     assert(seedFor(3, "lora.high", 0) !== seedFor(3, "lora.low", 0));
+  }));
+
+Deno.test("I2V-A14B trains with its clips' first frames beside the noise, and asks for pictures for samples", () =>
+  withFolder(async (folder) => {
+    const sections = { ...BOTH, model: { weights: I2V, device: "cpu" }, train: { steps: 1, switchEvery: 1 } };
+    await withSession({ folder, sections }, (session) => {
+      const { condition, latents } = tidy(() => {
+        const batch = readBatch(session, { microStep: 0, batchSize: 1, seed: 3 });
+        return { condition: batch.condition?.shape, latents: batch.latents.shape };
+      });
+      assert.deepEqual([latents, condition], [[1, 16, 2, 8, 8], [1, 20, 2, 8, 8]]);
+      for (const { loss, gradNorm } of takeSteps(session)) assert(Number.isFinite(loss) && gradNorm > 0);
+    });
+    const sample = { prompts: ["a", "b"], width: 64, height: 64, numFrames: 5 };
+    const refused = (own: Sections, message: RegExp): Promise<void> =>
+      assert.rejects(withSession({ folder, sections: own }, () => {}), { name: "ConfigError", message });
+    await refused({ ...sections, sample }, /I2V-A14B makes videos from a picture/);
+    await refused({ ...sections, sample: { ...sample, images: ["x", "y", "z"] } }, /3 pictures for 2 prompts/);
+    await refused({ ...BOTH, sample: { ...sample, images: ["x"] } }, /from text alone/);
   }));
