@@ -169,6 +169,7 @@ export async function encodeClips(
     ...(trainsText(config) ? WITHOUT_TEXT : { encodeText: encoders.encodeText }),
     fingerprints: { ...encoders.fingerprints, ...(trainsText(config) ? { text: "encoded in each step" } : {}) },
     countTokens: encoders.countTokens,
+    batchSize: config.train.batchSize,
     prompts: sample === undefined ? [] : [...sample.prompts, sample.negativePrompt],
     emit,
     signal,
