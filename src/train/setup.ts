@@ -14,6 +14,7 @@ import { cudaDeviceCount, type Device, type DType, type Tensor, zeros } from "..
 import { describeSource, type ModelSource, openModel, type WanTransformer } from "../wan/mod.ts";
 import type { ClipBatch } from "./batch.ts";
 import { folderEncoders } from "./encoders.ts";
+import { checkGivenFrames } from "./given_frames.ts";
 import { splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
@@ -66,6 +67,7 @@ export async function setUp(
   const dtype = resolveDtype(given.model.dtype, device);
   const models = openModels(given);
   checkSamplePictures(given.sample, models.variant);
+  checkGivenFrames(given.train, models.variant);
   emit(modelEvent(models));
   using stack = new DisposableStack();
   const prepared = stack.use(await encodeClips(given, { models, device, emit, signal, onReport }));

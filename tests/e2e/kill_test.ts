@@ -39,7 +39,7 @@ const METHODS: Readonly<Record<string, Sections>> = {
 
 /** Deaths of each kind, for all methods together. */
 const TOTAL = ((): Record<Death, number> => {
-  const kills = Number(Deno.env.get("WANTUNE_KILLS") ?? "12");
+  const kills = Number(Deno.env.get("WANTUNE_KILLS") ?? "8");
   const others = Math.max(Object.keys(METHODS).length, Math.round(kills / 5));
   return { kill: kills, term: others, "full disk": others };
 })();
