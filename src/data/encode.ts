@@ -2,7 +2,7 @@
 
 import { DataError } from "../base/mod.ts";
 import type { Frames } from "../media/mod.ts";
-import { fromBytes, type Tensor, tidy } from "../torch/mod.ts";
+import { empty, fromBytes, type Tensor, tidy } from "../torch/mod.ts";
 import type { ColorChange } from "./augment.ts";
 import type { CacheKey, CacheKind, TensorCache } from "./cache.ts";
 import type { CacheLimit } from "./cache_limit.ts";
@@ -38,7 +38,8 @@ const POLL_MS = 100;
 export function framesToTensor({ pixels, numFrames, height, width }: Frames, color?: ColorChange): Tensor {
   return tidy(() => {
     const bytes = fromBytes(pixels, { shape: [numFrames, height, width, 3], dtype: "uint8" });
-    const planes = bytes.permute([3, 0, 1, 2]).unsqueeze(0).contiguous().float(); // [1, 3, F, H, W]
+    const planes = empty([1, 3, numFrames, height, width], { dtype: "float32" });
+    planes.copy_(bytes.permute([3, 0, 1, 2]).unsqueeze(0)); // one pass, and no second copy of the bytes
     planes.mul_(2 / 255);
     planes.add_(-1);
     return color === undefined ? planes : changeColors(planes, color);

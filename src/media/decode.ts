@@ -11,18 +11,20 @@ export interface DecodeArgs {
   readonly input?: readonly string[];
   readonly filters: readonly string[];
   readonly pixelFormat: "rgb24" | "gray";
+  /** Frames after which ffmpeg ends. */
+  readonly most?: number;
 }
 
 /** Arguments of ffmpeg for raw frames on its standard output, each with the time that it has in the file. */
 export async function decodeArgs(
   info: MediaInfo,
-  { input = [], filters, pixelFormat }: DecodeArgs,
+  { input = [], filters, pixelFormat, most }: DecodeArgs,
 ): Promise<{ args: string[]; stdin?: Uint8Array }> {
   const { release } = await findPrograms();
   const passAll = release[0] > 5 || release[1] >= 1 ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"];
   const output = [
     ...["-map", `0:${info.streamIndex}`, "-an", "-sn", "-dn", "-vf", filters.join(","), ...passAll],
-    ...(info.isImage ? ["-frames:v", "1"] : []),
+    ...(info.isImage || most !== undefined ? ["-frames:v", String(most ?? 1)] : []),
     ...["-f", "rawvideo", "-pix_fmt", pixelFormat, "pipe:1"],
   ];
   const common = ["-nostdin", "-nostats", ...readerArgs("info"), ...INPUT_GUARD, "-noautorotate", ...input];

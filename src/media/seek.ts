@@ -50,6 +50,7 @@ export async function seekFrames(
     input: key === 0 ? ["-copyts"] : seekTo((stamps[key] ?? 0) + timeline.tick / 4),
     filters: pictureFilters(info, options, log.select),
     pixelFormat: "rgb24",
+    most: wanted.length, // else it would decode on unseen, as nothing more passes
   });
   const frameBytes = width * height * 3;
   const pixels = new Uint8Array(frameBytes * numFrames);

@@ -1,13 +1,14 @@
 // deno-lint-ignore-file no-console
 /**
  * `deno task bench [op|block|step|weights|frames ...] [--rounds N] [--threads N] [--sizes tiny,mid] [--dtypes float32]`:
- * speed on this machine; `--cpu` takes processor time for steps, for a busy machine. Where `python3` has
+ * speed on this machine; `--cpu` takes processor time for steps and frames, for a busy machine. Where `python3` has
  * PyTorch, the same work runs in eager Python in turns with ours, and the ratios are what counts: a machine that has
  * other things to do slows both.
  */
 import { parseArgs } from "node:util";
 import { findLibtorch, shimFor } from "../../src/setup/mod.ts";
 import { libtorchMinor, ones, openTorch } from "../../src/torch/mod.ts";
+import { withFolder } from "../support/tmp.ts";
 import { BlockBench, type BlockShape, blockWeights } from "./block.ts";
 import { benchFrames } from "./frames.ts";
 import { compare, report, secondsEach } from "./measure.ts";
@@ -37,8 +38,8 @@ const BLOCKS: Record<string, BlockShape> = {
   "mid block": { batch: 1, tokens: 512, textTokens: 512, width: 512, heads: 8, ffn: 2048 },
 };
 
-/** How much slower than Python is too slow. */
-const LIMITS = { op: 0.75, block: 1.05, step: 1 };
+/** How much slower than Python, or for frames than ffmpeg alone, is too slow. */
+const LIMITS = { op: 0.75, block: 1.05, step: 1, frames: 1 / 0.9 };
 
 async function benchOp(python: PythonTorch | undefined): Promise<void> {
   const count = 20_000;
@@ -98,9 +99,12 @@ try {
     }
   }
   if (wanted("frames")) {
-    console.log(
-      `${"clip to tensor, 256 x 256".padEnd(34)} ${(await benchFrames(rounds)).toFixed(0).padStart(5)} frames/s`,
-    );
+    await withFolder(async (folder) => {
+      console.log(`${"".padEnd(34)} ${"ours".padStart(10)} ${"ffmpeg".padStart(12)}   ratio`);
+      for (const { name, compared } of await benchFrames(rounds, { folder, cpuTime: values.cpu })) {
+        console.log(report(name, compared, LIMITS.frames));
+      }
+    });
   }
 } finally {
   await python?.[Symbol.asyncDispose]();

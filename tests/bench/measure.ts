@@ -34,12 +34,12 @@ export function secondsEach(count: number, run: () => void): number {
  */
 export async function compare(
   rounds: number,
-  sides: { ours: () => number; theirs: (() => Promise<number>) | undefined },
+  sides: { ours: () => number | Promise<number>; theirs: (() => Promise<number>) | undefined },
 ): Promise<Compared> {
   const ours: number[] = [], theirs: number[] = [], ratios: number[] = [];
   for (let round = 0; round <= rounds; round++) {
     const reference = await sides.theirs?.();
-    const own = sides.ours();
+    const own = await sides.ours();
     if (round === 0) continue;
     ours.push(own);
     if (reference === undefined) continue;
@@ -61,7 +61,11 @@ export function duration(seconds: number): string {
 export function report(name: string, compared: Compared, limit?: number): string {
   const { ours, theirs, ratio } = compared;
   if (theirs === undefined || ratio === undefined) return `${name.padEnd(34)} ${duration(ours).padStart(10)}`;
-  const verdict = limit === undefined ? "" : ratio <= limit ? `  ok, at most ${limit}` : `  MORE THAN ${limit}`;
+  const verdict = limit === undefined
+    ? ""
+    : ratio <= limit
+    ? `  ok, at most ${limit.toFixed(2)}`
+    : `  MORE THAN ${limit.toFixed(2)}`;
   return `${name.padEnd(34)} ${duration(ours).padStart(10)} ${duration(theirs).padStart(12)}   ${
     ratio.toFixed(2)
   }${verdict}`;
