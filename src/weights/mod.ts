@@ -12,7 +12,6 @@ export { decodedWeights, fp8Facts, fp8Text } from "./fp8.ts";
 export type { Fp8Facts } from "./fp8.ts";
 export { identifyParts, isResidualVae, originalName } from "./identify.ts";
 export type { FoundPart, ModelPart, Naming } from "./identify.ts";
-export { PthFile } from "./pth/pth_file.ts";
 export { bytesOf, saveSafetensors, writeSafetensors } from "./write.ts";
 export type { NamedTensors, PlannedTensor, SaveOptions } from "./write.ts";
 export { planTensors } from "./plan.ts";

@@ -1,67 +1,16 @@
 /** One safetensors file: its header checked at once, its tensors mapped or read when asked for. */
-
-import { WeightsError } from "../base/mod.ts";
-import type { Tensor } from "../torch/mod.ts";
 import { FORMAT_DTYPES } from "./dtypes.ts";
-import { type Header, headerLength, LENGTH_BYTES, parseHeader, shown, type TensorEntry } from "./header.ts";
-import { type ByteSource, type LoadOptions, RegionFile, withFileBytes } from "./regions.ts";
+import { type Header, headerLength, LENGTH_BYTES, parseHeader, type TensorEntry } from "./header.ts";
+import type { ByteSource } from "./regions.ts";
+import { TensorFile } from "./tensor_file.ts";
 
-/**
- * An open file. Tensors handed out belong to the caller and stay valid when the file is disposed of.
- */
-export class SafetensorsFile implements Disposable {
-  readonly path: string;
-  /** Dtype, shape and place of every tensor, by name, in the order of their bytes. */
-  readonly entries: Header["entries"];
-  /** The header's `__metadata__`. */
-  readonly metadata: Header["metadata"];
-  readonly #regions: RegionFile;
+/** An open safetensors file, its entries in the order of their bytes. */
+export type SafetensorsFile = TensorFile;
 
-  private constructor(regions: RegionFile, header: Header) {
-    this.path = regions.path;
-    this.entries = header.entries;
-    this.metadata = header.metadata;
-    this.#regions = regions;
-  }
-
-  /** Reads and checks the header. @throws {WeightsError} if the file is absent, damaged or not a safetensors file */
-  static open(path: string): SafetensorsFile {
-    const { value, identity } = withFileBytes(path, readHeader);
-    return new SafetensorsFile(new RegionFile(path, identity), value);
-  }
-
-  /**
-   * A tensor whose memory is the file itself, see `RegionFile.mapped`.
-   * @throws {WeightsError} if there is no such tensor or the file was changed
-   */
-  mapped(name: string): Tensor {
-    return this.#regions.mapped(name, this.#entry(name));
-  }
-
-  /**
-   * A tensor of its own, read straight into its memory and cast or moved where asked.
-   * @throws {WeightsError} if there is no such tensor or the file was changed since it was opened
-   */
-  read(name: string, options: LoadOptions = {}): Tensor {
-    return this.#regions.read(name, this.#entry(name), options);
-  }
-
-  /** Asks the system to read a tensor's bytes; returns at once. */
-  prefetch(name: string): void {
-    this.#regions.prefetch(this.#entry(name));
-  }
-
-  /** Lets go of the mapping; mapped tensors that live on keep it. */
-  [Symbol.dispose](): void {
-    this.#regions[Symbol.dispose]();
-  }
-
-  #entry(name: string): TensorEntry {
-    const entry = this.entries.get(name);
-    if (entry !== undefined) return entry;
-    throw new WeightsError(`Cannot load ${shown(name)}: ${shown(this.path)} has no such tensor`);
-  }
-}
+/** How one is opened: `open` reads and checks the header and throws a WeightsError that names what is wrong. */
+export const SafetensorsFile = {
+  open: (path: string): SafetensorsFile => TensorFile.open(path, readHeader),
+};
 
 /** Reads and checks a file's header. @throws {WeightsError} naming what is wrong */
 export function readHeader(source: ByteSource): Header {

@@ -6,11 +6,12 @@ import { WeightsError } from "../base/mod.ts";
 import type { DType, Tensor } from "../torch/mod.ts";
 import { shown, type TensorEntry } from "./header.ts";
 import { scanJson } from "./json_scan.ts";
-import { PthFile } from "./pth/pth_file.ts";
+import { readPth } from "./pth/contents.ts";
 import { looksLikeZip } from "./pth/zip.ts";
 import type { Weights } from "./weights.ts";
 import type { LoadOptions } from "./regions.ts";
 import { describeEntries, SafetensorsFile } from "./safetensors.ts";
+import { TensorFile } from "./tensor_file.ts";
 
 /** File names without their ending, in the order in which they are looked for. */
 const STEMS = ["diffusion_pytorch_model", "model"];
@@ -18,15 +19,6 @@ const SUFFIX = ".safetensors";
 const INDEX_SUFFIX = ".safetensors.index.json";
 const INDEX_LIMITS = { depth: 8, keys: 1_000_000, elements: 1_000_000 };
 const DOWNLOAD_AGAIN = "download the folder again";
-
-/** One file of tensors, of either format. */
-interface WeightFile extends Disposable {
-  readonly entries: ReadonlyMap<string, TensorEntry>;
-  readonly metadata: ReadonlyMap<string, string>;
-  read(name: string, options?: LoadOptions): Tensor;
-  mapped(name: string): Tensor;
-  prefetch(name: string): void;
-}
 
 /**
  * Opens a safetensors file, a torch file (`.pth`, `.pt`, `.bin`: told by its first bytes), an index file, or a folder of
@@ -38,7 +30,7 @@ interface WeightFile extends Disposable {
 export function openWeights(path: string, options: { stem?: string | undefined } = {}): Weights {
   const file = isFolder(path) ? fileIn(path, options.stem === undefined ? STEMS : [options.stem]) : path;
   if (!file.endsWith(".json")) {
-    const opened = isTorchFile(file) ? PthFile.open(file) : SafetensorsFile.open(file);
+    const opened = isTorchFile(file) ? TensorFile.open(file, readPth) : SafetensorsFile.open(file);
     return new FileWeights(file, new Map([...opened.entries.keys()].map((key) => [key, opened])), [opened]);
   }
   return openShards(file);
@@ -150,10 +142,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 class FileWeights implements Weights {
   readonly metadata: ReadonlyMap<string, string>;
   readonly #path: string;
-  readonly #owners: ReadonlyMap<string, WeightFile>;
-  readonly #files: readonly WeightFile[];
+  readonly #owners: ReadonlyMap<string, TensorFile>;
+  readonly #files: readonly TensorFile[];
 
-  constructor(path: string, owners: ReadonlyMap<string, WeightFile>, files: readonly WeightFile[]) {
+  constructor(path: string, owners: ReadonlyMap<string, TensorFile>, files: readonly TensorFile[]) {
     this.#path = path;
     this.#owners = owners;
     this.#files = files;
@@ -201,7 +193,7 @@ class FileWeights implements Weights {
     this.release();
   }
 
-  #owner(key: string): WeightFile {
+  #owner(key: string): TensorFile {
     const owner = this.#owners.get(key);
     if (owner === undefined) {
       throw new WeightsError(`Cannot load ${shown(key)}: ${shown(this.#path)} has no such tensor`);

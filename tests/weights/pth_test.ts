@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WeightsError } from "../../src/base/mod.ts";
-import { openWeights, PthFile } from "../../src/weights/mod.ts";
+import { openWeights } from "../../src/weights/mod.ts";
 import { readPth } from "../../src/weights/pth/contents.ts";
+import { TensorFile } from "../../src/weights/tensor_file.ts";
 import { ownGoldenDir } from "../support/paths.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
@@ -46,7 +47,7 @@ Deno.test("views, shared storages, zip64 and nested containers are read; words b
       const path = join(folder, "m.pth");
       writeFileSync(path, torchFile(bytes, { "0": FLOATS }, { zip64 }));
       leakFree(() => {
-        using file = PthFile.open(path);
+        using file = TensorFile.open(path, readPth);
         assert.deepEqual([...file.entries.keys()], ["plain", "turned", "inner.list.1"]);
         assert.deepEqual(Object.fromEntries(file.metadata), { "inner.name": "dog", "inner.list.0": "-3" });
         assert.deepEqual(file.read("plain").toNumbers(), [0, 1, 2, 3]);

@@ -1,9 +1,10 @@
-/** From the bytes of a `.pth` file to the places of its tensors. */
+/** From the bytes of a `.pth` file to the places of its tensors; names inside containers are joined by dots. */
 
 import { WeightsError } from "../../base/mod.ts";
 import { formatOf } from "../dtypes.ts";
 import { shown, type TensorEntry } from "../header.ts";
 import type { ByteSource } from "../regions.ts";
+import type { FileContents } from "../tensor_file.ts";
 import { PickleTrouble } from "./globals.ts";
 import { unpickle } from "./unpickle.ts";
 import { type PickleValue, TensorRef, Tuple } from "./values.ts";
@@ -17,14 +18,6 @@ import {
   type ZipEntry,
 } from "./zip.ts";
 
-/** What a `.pth` file holds. */
-export interface PthContents {
-  /** By name; names inside containers are joined by dots. */
-  readonly entries: ReadonlyMap<string, TensorEntry>;
-  /** Words and numbers beside the tensors. */
-  readonly metadata: ReadonlyMap<string, string>;
-}
-
 /** Containers in which training programs wrap the named tensors. */
 const WRAPPERS = ["state_dict", "model_state_dict", "module"];
 const PICKLE = "data.pkl";
@@ -36,7 +29,7 @@ const OLD_FORM = "load it in Python and save it again with torch.save (torch 1.6
  * Reads the directory and the pickle of a `.pth` file; the tensors' bytes are left where they are.
  * @throws {WeightsError} naming what is damaged, hostile or not read
  */
-export function readPth(file: ByteSource): PthContents {
+export function readPth(file: ByteSource): FileContents {
   const source = new ArchiveBytes(file);
   const prefix = source.read(0, Math.min(source.size, 4));
   if (!looksLikeZip(prefix)) {
@@ -89,7 +82,7 @@ function unwrap(value: PickleValue): PickleValue {
 }
 
 /** Collects tensors and words from nested containers. */
-class Walk implements PthContents {
+class Walk implements FileContents {
   readonly entries = new Map<string, TensorEntry>();
   readonly metadata = new Map<string, string>();
   readonly #source: ByteSource;
