@@ -39,19 +39,25 @@ export function textCandidates(path: string): string[] {
 
 /** Who belongs to whom in a source. */
 export class Layout {
-  readonly #texts = new Names();
-  readonly #images = new Names();
-  readonly #masks = new Names();
+  readonly #folders = {
+    media: new FolderNames(MEDIA_FOLDERS),
+    text: new FolderNames(TEXT_FOLDERS),
+    image: new FolderNames(IMAGE_FOLDERS),
+    mask: new FolderNames(MASK_FOLDERS),
+  };
+  readonly #texts = new Names(this.#folders.media);
+  readonly #images = new Names(this.#folders.media);
+  readonly #masks = new Names(this.#folders.media);
   readonly #partners = new Set<string>();
   readonly #sharing = new Map<string, number>();
 
   constructor(files: readonly TreeFile[]) {
     for (const own of TEXT_ENDINGS) {
-      for (const { path } of files) if (ending(path) === own) this.#texts.add(path, stem(path), TEXT_FOLDERS);
+      for (const { path } of files) if (ending(path) === own) this.#texts.add(path, stem(path), this.#folders.text);
     }
     const rest = files.filter(({ path }) => isUsable(path) && !this.#addCompanion(path));
     for (const { path } of rest) {
-      for (const key of keysOf(stem(path))) this.#partners.add(key);
+      for (const key of this.#folders.media.keysOf(stem(path))) this.#partners.add(key);
       const text = this.textOf(path);
       if (text !== undefined) this.#sharing.set(text, (this.#sharing.get(text) ?? 0) + 1);
     }
@@ -79,31 +85,47 @@ export class Layout {
 
   /** Whether a file is the picture or mask of another one that is there. */
   isCompanion(path: string): boolean {
-    const partner = partnerOf(path);
-    return partner !== undefined && keysOf(partner.stem).some((key) => this.#partners.has(key));
+    const partner = this.#partnerOf(path);
+    return partner !== undefined && this.#folders.media.keysOf(partner.stem).some((key) => this.#partners.has(key));
   }
 
   #addCompanion(path: string): boolean {
-    const partner = partnerOf(path);
+    const partner = this.#partnerOf(path);
     if (partner === undefined) return false;
-    (partner.kind === "image" ? this.#images : this.#masks).add(path, partner.stem, new Set());
+    (partner.kind === "image" ? this.#images : this.#masks).add(path, partner.stem);
     return true;
+  }
+
+  /** The stem of the clip that a picture or mask belongs to, if its name says that it is one. */
+  #partnerOf(path: string): { kind: "image" | "mask"; stem: string } | undefined {
+    const own = stem(path);
+    if (IMAGE_NAME.test(own)) return { kind: "image", stem: own.replace(IMAGE_NAME, "") };
+    if (MASK_NAME.test(own)) return { kind: "mask", stem: own.replace(MASK_NAME, "") };
+    const image = this.#folders.image.without(own);
+    if (image !== undefined) return { kind: "image", stem: image };
+    const mask = this.#folders.mask.without(own);
+    return mask === undefined ? undefined : { kind: "mask", stem: mask };
   }
 }
 
 /** Files under the stem that they belong to. Names are also found in their composed form (NFC). */
 class Names {
   readonly #byStem = new Map<string, string>();
+  readonly #media: FolderNames;
 
-  /** Adds a file under a stem and, if a folder on its way has one of these names, under the stem without it. */
-  add(path: string, own: string, folders: ReadonlySet<string>): void {
+  constructor(media: FolderNames) {
+    this.#media = media;
+  }
+
+  /** Adds a file under a stem and, if a folder on its way has one of some names, under the stem without it. */
+  add(path: string, own: string, folders?: FolderNames): void {
     this.#set(own, path);
-    const twin = withoutFolder(own, folders);
+    const twin = folders?.without(own);
     if (twin !== undefined && !this.#byStem.has(twin)) this.#set(twin, path);
   }
 
   find(own: string): string | undefined {
-    for (const key of keysOf(own)) {
+    for (const key of this.#media.keysOf(own)) {
       const path = this.#byStem.get(key) ?? this.#byStem.get(key.normalize("NFC"));
       if (path !== undefined) return path;
     }
@@ -117,45 +139,38 @@ class Names {
   }
 }
 
+/** Folders of some names, and paths without them; each folder is looked at once. */
+class FolderNames {
+  readonly #names: ReadonlySet<string>;
+  readonly #without = new Map<string, string | undefined>();
+
+  constructor(names: ReadonlySet<string>) {
+    this.#names = names;
+  }
+
+  /** A path without the last of its folders that has one of the names; undefined if none has. */
+  without(path: string): string | undefined {
+    const at = path.lastIndexOf(sep);
+    const folder = path.slice(0, Math.max(at, 0));
+    if (!this.#without.has(folder)) this.#without.set(folder, this.#find(folder));
+    const rest = this.#without.get(folder);
+    return rest === undefined ? undefined : rest + path.slice(at);
+  }
+
+  /** The stems under which what belongs to a clip may be found: its own, and that without its folder `videos`. */
+  keysOf(own: string): string[] {
+    const twin = this.without(own);
+    return twin === undefined ? [own] : [own, twin];
+  }
+
+  #find(folder: string): string | undefined {
+    const parts = folder.split(sep);
+    const last = parts.findLastIndex((part) => this.#names.has(part.toLowerCase()));
+    return last < 0 ? undefined : parts.toSpliced(last, 1).join(sep);
+  }
+}
+
 function isUsable(path: string): boolean {
   const kind = mediaKind(path);
   return kind === "clip" || kind === "still";
-}
-
-/** The stems under which what belongs to a clip may be found: its own, and that without its folder `videos`. */
-function keysOf(own: string): string[] {
-  const twin = withoutFolder(own, MEDIA_FOLDERS);
-  return twin === undefined ? [own] : [own, twin];
-}
-
-/** The stem of the clip that a picture or mask belongs to, if its name says that it is one. */
-function partnerOf(path: string): { kind: "image" | "mask"; stem: string } | undefined {
-  const own = stem(path);
-  if (IMAGE_NAME.test(own)) return { kind: "image", stem: own.replace(IMAGE_NAME, "") };
-  if (MASK_NAME.test(own)) return { kind: "mask", stem: own.replace(MASK_NAME, "") };
-  const image = withoutFolder(own, IMAGE_FOLDERS);
-  if (image !== undefined) return { kind: "image", stem: image };
-  const mask = withoutFolder(own, MASK_FOLDERS);
-  return mask === undefined ? undefined : { kind: "mask", stem: mask };
-}
-
-/** A path without the last of its folders that has one of these names; undefined if none has. */
-function withoutFolder(path: string, names: ReadonlySet<string>): string | undefined {
-  const end = path.lastIndexOf(sep);
-  const folder = path.slice(0, end);
-  const known = twins.get(names);
-  const twin = known?.folder === folder ? known.twin : twinOf(folder, names);
-  twins.set(names, { folder, twin });
-  return twin === undefined ? undefined : twin + path.slice(end);
-}
-
-/** What was found for the folder that was asked for last: files of one folder come in a row. */
-const twins = new WeakMap<ReadonlySet<string>, { readonly folder: string; readonly twin: string | undefined }>();
-
-function twinOf(folder: string, names: ReadonlySet<string>): string | undefined {
-  const parts = folder.split(sep);
-  for (let at = parts.length - 1; at >= 0; at--) {
-    if (names.has(parts[at]?.toLowerCase() ?? "")) return parts.toSpliced(at, 1).join(sep);
-  }
-  return undefined;
 }
