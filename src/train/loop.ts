@@ -127,6 +127,7 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
     await occasions.after(step);
     await breathe();
   }
+  occasions.checkpoint(step); // an early end is at no interval
   finish(session, { ...options, state, journal, step });
   return "done";
 }
