@@ -91,6 +91,7 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   const order = { steps: trainees.map((trainee) => trainee.config.train.steps), switchEvery: train.switchEvery };
   const numSteps = order.steps.reduce((sum, steps) => sum + steps, 0);
   const state = stateOf(session);
+  const meter = new Meter(session);
   const { first, journal } = begin(session, { ...options, state, numSteps });
   const batches = batchesOf(session);
   const stepsPerEpoch = dataset.batchesPerEpoch(batches) / train.gradientAccumulation;
@@ -98,7 +99,6 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   const occasions = new Occasions(session, {
     ...{ folder, emit, state, journal, numSteps, stepsPerEpoch, onSample, signal, first },
   });
-  const meter = new Meter(session);
 
   observer?.onReady?.(session);
   await occasions.begin(first);
