@@ -60,6 +60,14 @@ export interface BatchOptions {
   readonly captionDropout?: number;
 }
 
+/** One place of a batch. */
+interface Shown {
+  readonly item: DatasetItem;
+  readonly variant: number;
+  /** Empty where it was dropped. */
+  readonly caption: string;
+}
+
 /** The items of a run and their tensors, which are read from the cache as they are needed. */
 export class Dataset implements Disposable {
   /** In the order of their paths. */
@@ -130,21 +138,10 @@ export class Dataset implements Disposable {
    * @throws {DataError} if the cache was emptied meanwhile
    */
   batch(index: number, options: BatchOptions): Batch {
-    const { entries, epoch } = this.#orderFor(options).batchAt(index);
-    const shown = entries.flatMap(({ item: at, turn }) => {
-      const item = this.items[at];
-      if (item === undefined) return [];
-      const draw = (purpose: string, count: number): number =>
-        choiceAt(turn, { purpose, item: at, count, seed: options.seed });
-      const variant = draw("data.variant", item.latentsKeys.length);
-      return [{ item, variant, caption: item.captions[draw("data.caption", item.captions.length)] ?? "" }];
-    });
+    const { shown, epoch } = this.#shownAt(index, options);
     const items = shown.map(({ item }) => item);
     const variants = shown.map(({ variant }) => variant);
-    const captions = shown.map(({ caption }, position) => {
-      const draw = random(seedFor(options.seed, "data.captionDropout", index, position)).next();
-      return draw < (options.captionDropout ?? 0) ? "" : caption;
-    });
+    const captions = shown.map(({ caption }) => caption);
     try {
       const tensors = tidy(() => ({
         latents: cat(shown.map(({ item, variant }) => this.latents(item, variant)), 0),
@@ -162,6 +159,40 @@ export class Dataset implements Disposable {
         },
       );
     }
+  }
+
+  /**
+   * Reads the files of a batch in threads of the system, which go on while this one computes, so that `batch` finds them
+   * in memory. What cannot be read is told by `batch`.
+   */
+  async prefetch(index: number, options: BatchOptions): Promise<void> {
+    const paths = this.#shownAt(index, options).shown.flatMap(({ item, variant, caption }) => [
+      this.#pathOf("latents", item.latentsKeys[variant]),
+      this.#pathOf("condition", item.conditionKeys?.[variant]),
+      this.#pathOf("mask", item.maskKeys?.[variant]),
+      this.#pathOf("text", this.#textKeys.get(caption)),
+    ]);
+    await Promise.all(paths.map((path) => path === undefined ? undefined : Deno.readFile(path).catch(() => {})));
+  }
+
+  #pathOf(kind: CacheKind, key: CacheKey | undefined): string | undefined {
+    return key === undefined ? undefined : this.#cache.path(kind, key);
+  }
+
+  /** What the batch of this number shows. */
+  #shownAt(index: number, options: BatchOptions): { shown: Shown[]; epoch: number } {
+    const { entries, epoch } = this.#orderFor(options).batchAt(index);
+    const shown = entries.flatMap(({ item: at, turn }, position) => {
+      const item = this.items[at];
+      if (item === undefined) return [];
+      const draw = (purpose: string, count: number): number =>
+        choiceAt(turn, { purpose, item: at, count, seed: options.seed });
+      const variant = draw("data.variant", item.latentsKeys.length);
+      const caption = item.captions[draw("data.caption", item.captions.length)] ?? "";
+      const chance = random(seedFor(options.seed, "data.captionDropout", index, position)).next();
+      return [{ item, variant, caption: chance < (options.captionDropout ?? 0) ? "" : caption }];
+    });
+    return { shown, epoch };
   }
 
   /**

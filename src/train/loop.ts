@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { messageOf, RunError, WantuneError } from "../base/mod.ts";
-import type { BatchOptions } from "../data/mod.ts";
+import type { BatchOptions, Dataset } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { RunFolder, Wish } from "../runs/mod.ts";
 import { wholeCheckpoints } from "../runs/mod.ts";
@@ -118,6 +118,7 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
       }
     }
     const from = performance.now();
+    const ahead = prefetchStep(dataset, step + 1, { batches, count: train.gradientAccumulation });
     const trainee = trainees[turn.expert] as Trainee;
     takeTurn(trainee, trainees);
     const result = takeStep(session, { trainee, batches, step, ownStep: turn.step, journal });
@@ -125,6 +126,7 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
     const seconds = (performance.now() - from) / 1000;
     emit(meter.record(trainee, { result, step, epoch: step / stepsPerEpoch, seconds }));
     await occasions.after(step);
+    await ahead;
     await breathe();
   }
   occasions.checkpoint(step); // an early end is at no interval
@@ -167,6 +169,17 @@ function begin(
   });
   emit(describeNoise(session));
   return { first, journal: latest === undefined ? freshJournal() : journalOf(latest) };
+}
+
+/** Brings the data of a step into memory while the one before it is taken. */
+async function prefetchStep(
+  dataset: Dataset,
+  step: number,
+  { batches, count }: { batches: BatchOptions; count: number },
+): Promise<void> {
+  for (let microStep = step * count; microStep < (step + 1) * count; microStep++) {
+    await dataset.prefetch(microStep, batches);
+  }
 }
 
 /** Takes a step, unless its loss says that something is wrong. @throws {TorchError} naming the files of the step */
