@@ -91,6 +91,7 @@ async function encodeWindow(
   { decoder, encoders, strides }: Filling & { readonly decoder: Decoder },
 ): Promise<Tensor> {
   const decoded = await decoder.take(next);
+  await new Promise((resolve) => setTimeout(resolve)); // the encoder blocks: first the next window's decoder is started
   const { file, state } = next.planned;
   if (fileState(file.path).stamp !== state.stamp) {
     throw new FileProblem(file.path, {

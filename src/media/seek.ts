@@ -51,6 +51,7 @@ export async function seekFrames(
     filters: pictureFilters(info, options, log.select),
     pixelFormat: "rgb24",
     most: wanted.length, // else it would decode on unseen, as nothing more passes
+    ahead: { width, height },
   });
   const frameBytes = width * height * 3;
   const pixels = new Uint8Array(frameBytes * numFrames);

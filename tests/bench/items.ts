@@ -104,6 +104,7 @@ async function start(
     numFrames: 17,
     captionDropout: 0,
     frames: { strategy: "head" }, // one item a file
+    limits: { duplicates: "keep", black: "keep", frozen: "keep" }, // no glance at what is in the files
   });
   return await prepareDataset(config, {
     ...standIns({ videos: [], captions: [] }),

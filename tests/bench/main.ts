@@ -10,7 +10,9 @@ import { findLibtorch, shimFor } from "../../src/setup/mod.ts";
 import { libtorchMinor, ones, openTorch } from "../../src/torch/mod.ts";
 import { withFolder } from "../support/tmp.ts";
 import { BlockBench, type BlockShape, blockWeights } from "./block.ts";
+import { benchBatches } from "./batches.ts";
 import { benchFrames } from "./frames.ts";
+import { makeItems, timeStart } from "./items.ts";
 import { compare, report, secondsEach } from "./measure.ts";
 import { PythonTorch } from "./python.ts";
 import type { StepShape } from "../../src/cli/bench/shape.ts";
@@ -37,6 +39,12 @@ const BLOCKS: Record<string, BlockShape> = {
   "demo block": { batch: 4, tokens: 48, textTokens: 512, width: 192, heads: 6, ffn: 512 },
   "mid block": { batch: 1, tokens: 512, textTokens: 512, width: 512, heads: 8, ffn: 2048 },
 };
+
+/** A start with many items, twice: the second one finds all files in memory. */
+async function benchItems(folder: string, count: number): Promise<void> {
+  await makeItems(folder, count, { list: true });
+  for (let round = 0; round < 2; round++) console.log(await timeStart(folder));
+}
 
 /** How much slower than Python, or for frames than ffmpeg alone, is too slow. */
 const LIMITS = { op: 0.75, block: 1.05, step: 1, frames: 1 / 0.9 };
@@ -106,6 +114,10 @@ try {
       }
     });
   }
+  if (positionals.includes("batches")) {
+    await withFolder(async (folder) => console.log(await benchBatches(folder, rounds)));
+  }
+  if (positionals.includes("items")) await withFolder((folder) => benchItems(folder, 100_000));
 } finally {
   await python?.[Symbol.asyncDispose]();
 }

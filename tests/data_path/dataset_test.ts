@@ -106,6 +106,11 @@ Deno.test("prepareDataset() encodes anew whatever a setting or an encoder change
     assert.deepEqual(await count({}, { fingerprints: { video: "v2", text: "t1" } }), [1, 0]);
     assert.deepEqual(await count({}, { fingerprints: { video: "v1", text: "t2" } }), [0, 1]);
     assert.deepEqual(await count({ captionDropout: 0.1 }), [0, 1]);
+    Deno.writeTextFileSync(join(data, "plant_window_tilt.txt"), "another caption");
+    assert.deepEqual(await count({}), [0, 1]);
+    copy(data, "tree_wind");
+    assert.deepEqual(await count({}), [1, 1], "a clip that is added");
+    Deno.removeSync(join(data, "tree_wind.avi"));
     Deno.renameSync(join(data, "plant_window_tilt.mp4"), join(data, "b.mp4"));
     Deno.renameSync(join(data, "plant_window_tilt.txt"), join(data, "b.txt"));
     assert.deepEqual(await count({}), [0, 0]);
@@ -183,6 +188,17 @@ Deno.test("uniform says by how much it changes the speed", async () => {
     assert.deepEqual(used.map((event) => event.speed), [speed]);
     const warnings = events.flatMap((event) => event.type === "warning" ? [event.message] : []);
     assert.match(warnings.join(), /1\.00 to 3\.97 times its real speed/);
+  });
+});
+
+Deno.test("Dataset.prefetch() reads ahead and leaves it to batch() to tell what is missing", async () => {
+  await withClips(["plant_window_tilt"], async (data, cacheDir) => {
+    const { dataset } = await prepare({ ...TINY, sources: [{ path: data }] }, { cacheDir });
+    const options = { batchSize: 2, seed: 0 };
+    await dataset.prefetch(7, options);
+    Deno.removeSync(cacheDir, { recursive: true });
+    await dataset.prefetch(7, options);
+    assert.throws(() => dataset.batch(7, options), DataError);
   });
 });
 
