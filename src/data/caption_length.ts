@@ -6,7 +6,7 @@ export type CountTokens = (text: string) => number;
 /** Tokens that the text encoder reads; what follows is cut off. */
 export const MAX_TOKENS = 512;
 
-/** Bytes of text to a token, as a guess: measured 4.3 on English captions, less on other languages. */
+/** Bytes of text to a token. A guess, for a remark only. */
 const BYTES_PER_TOKEN = 4;
 
 /**
