@@ -1,16 +1,11 @@
-// Buffers, handles, tensors, autograd, generators and devices. Operators are in operators.cpp, files in files.cpp.
+// Buffers, handles, tensors, autograd, generators and devices. The rest has files of its own.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
-#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/headeronly/version.h>
-
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include "internal.h"
 
@@ -213,46 +208,9 @@ int32_t wt_synchronize(int32_t device_type, int32_t device_index) {
   });
 }
 
-static c10::DeviceAllocator& allocator_of(int32_t device_type) {
-  return *at::getDeviceAllocator(static_cast<c10::DeviceType>(device_type));
-}
-
-int32_t wt_memory(int32_t device_type, int32_t device_index) {
-  return guarded([&] {
-    const auto stats = allocator_of(device_type).getDeviceStats(static_cast<c10::DeviceIndex>(device_index));
-    results[0] = static_cast<double>(stats.allocated_bytes[0].current);
-    results[1] = static_cast<double>(stats.allocated_bytes[0].peak);
-    results[2] = static_cast<double>(stats.reserved_bytes[0].current);
-    return 0;
-  });
-}
-
-int32_t wt_reset_peak(int32_t device_type, int32_t device_index) {
-  return guarded([&] {
-    allocator_of(device_type).resetPeakStats(static_cast<c10::DeviceIndex>(device_index));
-    return 0;
-  });
-}
-
-int32_t wt_empty_cache(int32_t device_type) {
-  return guarded([&] { return allocator_of(device_type).emptyCache(), 0; });
-}
-
 int32_t wt_threads(int32_t count) {
   return guarded([&] {
     if (count > 0) at::set_num_threads(count);
     return static_cast<int32_t>(at::get_num_threads());
   });
-}
-
-int32_t wt_keep_host_memory(double bytes) {
-#ifdef __GLIBC__
-  // Blocks up to 32 MiB (glibc's limit) come from the heap, of which so much stays when it is free: getting it from the
-  // system again costs a page fault every 4 KiB. Without "fast bins", which tensors' aligned blocks sweep all the time.
-  const int kept = static_cast<int>(std::min(std::max(bytes, 0.0), 2147483647.0));
-  return mallopt(M_MMAP_THRESHOLD, 32 << 20) && mallopt(M_TRIM_THRESHOLD, kept) && mallopt(M_MXFAST, 0) ? 1 : 0;
-#else
-  (void)bytes;
-  return 0;
-#endif
 }

@@ -74,7 +74,8 @@ WT_API int32_t wt_grad_mode(int32_t on);            // -> the mode before
 // 2 allow unused. Results: one handle an input, 0 where unused.
 WT_API int32_t wt_autograd_grad(int32_t outputs, int32_t inputs, int32_t flags);
 
-// Linear layers with quantised weights [out, in], see quantized.cpp for the kinds; scales are float32.
+// Linear layers whose weight [out, in] and bias (0: none) are frozen; quantised ones: see frozen.cpp, scales are float32.
+WT_API int32_t wt_frozen_linear(int32_t x, int32_t weight, int32_t bias);
 WT_API int32_t wt_quantized_linear(int32_t x, int32_t codes, int32_t scales, int32_t kind, int32_t out);
 WT_API int32_t wt_dequantize(int32_t codes, int32_t scales, int32_t kind, int32_t out, int32_t in, int32_t dtype);
 
@@ -104,5 +105,6 @@ WT_API int32_t wt_synchronize(int32_t device_type, int32_t device_index);
 WT_API int32_t wt_memory(int32_t device_type, int32_t device_index);  // results: allocated, peak, reserved bytes
 WT_API int32_t wt_reset_peak(int32_t device_type, int32_t device_index);
 WT_API int32_t wt_empty_cache(int32_t device_type);
+WT_API int32_t wt_limit_host_memory(double bytes);  // the host's tensors may hold no more in all; 0: no limit
 WT_API int32_t wt_keep_host_memory(double bytes);   // keeps freed host memory for the next tensors -> whether it could
 WT_API int32_t wt_threads(int32_t count);           // sets when > 0 -> threads used by host operators

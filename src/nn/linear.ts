@@ -2,7 +2,7 @@
  * The linear layer. It owns its precision and its adapters, so that there is one model and not one for each precision or
  * training method.
  */
-import { type Device, type DType, linear, type Tensor } from "../torch/mod.ts";
+import { type Device, type DType, frozenLinear, linear, type Tensor } from "../torch/mod.ts";
 import type { Params } from "./params.ts";
 import { QuantizedWeight } from "./quantized.ts";
 
@@ -88,8 +88,13 @@ export class Linear implements Layer {
   }
 
   #product(x: Tensor): Tensor {
-    if (!(this.#weight instanceof QuantizedWeight)) return linear(x, this.#weight, this.bias);
-    const y = this.#weight.product(x);
+    const weight = this.#weight;
+    if (!(weight instanceof QuantizedWeight)) {
+      const isSlow = weight.dtype === "bfloat16" && weight.device === "cpu"; // backward, see ffi/frozen.cpp
+      const isTrained = (): boolean => weight.requiresGrad || this.bias?.requiresGrad === true;
+      return (isSlow && !isTrained() ? frozenLinear : linear)(x, weight, this.bias);
+    }
+    const y = weight.product(x);
     return this.bias === undefined ? y : y.add(this.bias);
   }
 }

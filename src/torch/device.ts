@@ -37,7 +37,10 @@ export function synchronize(device: Device): void {
   check(native().symbols.wt_synchronize(type, index));
 }
 
-/** Bytes held by a device's allocator: live tensors now, at their peak, and reserved from the driver. */
+/**
+ * Bytes held by a device's allocator: live tensors now, at their peak, and reserved from the driver. The host's are counted
+ * alike; memory of mapped files is not among them.
+ */
 export function deviceMemory(device: Device): { allocated: number; peak: number; reserved: number } {
   const { type, index } = deviceCode(device);
   const library = native();
@@ -50,6 +53,16 @@ export function deviceMemory(device: Device): { allocated: number; peak: number;
 export function resetPeakMemory(device: Device): void {
   const { type, index } = deviceCode(device);
   check(native().symbols.wt_reset_peak(type, index));
+}
+
+/** Gives free memory that the allocator keeps back to the driver or the system. */
+export function emptyCache(device: Device): void {
+  check(native().symbols.wt_empty_cache(deviceCode(device).type));
+}
+
+/** Bytes that the host's tensors may hold in all before an operator fails with `OutOfMemory`; undefined: no limit. */
+export function limitHostMemory(bytes: number | undefined): void {
+  check(native().symbols.wt_limit_host_memory(bytes ?? 0));
 }
 
 /** Sets (when given) and returns the number of host threads that operators use. */

@@ -26,6 +26,7 @@ export const SYMBOLS = {
   wt_data: { parameters: [/* handle */ "i32"], result: "pointer" },
   wt_grad_mode: { parameters: [/* on */ "i32"], result: "i32" },
   wt_autograd_grad: { parameters: [/* outputs */ "i32", /* inputs */ "i32", /* flags */ "i32"], result: "i32" },
+  wt_frozen_linear: { parameters: [/* x */ "i32", /* weight */ "i32", /* bias */ "i32"], result: "i32" },
   wt_quantized_linear: {
     parameters: [/* x */ "i32", /* codes */ "i32", /* scales */ "i32", /* kind */ "i32", /* out */ "i32"],
     result: "i32",
@@ -58,6 +59,7 @@ export const SYMBOLS = {
   wt_memory: { parameters: [/* device type */ "i32", /* index */ "i32"], result: "i32" },
   wt_reset_peak: { parameters: [/* device type */ "i32", /* index */ "i32"], result: "i32" },
   wt_empty_cache: { parameters: [/* device type */ "i32"], result: "i32" },
+  wt_limit_host_memory: { parameters: [/* bytes */ "f64"], result: "i32" },
   wt_keep_host_memory: { parameters: [/* bytes */ "f64"], result: "i32" },
   wt_threads: { parameters: [/* count */ "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;

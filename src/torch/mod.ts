@@ -1,7 +1,16 @@
 /** The tensor library: libtorch behind a small C boundary. Nothing here knows about models. */
 export type { Handle } from "./call.ts";
 export * from "./create.ts";
-export { cudaDeviceCount, type Device, deviceMemory, hostThreads, resetPeakMemory, synchronize } from "./device.ts";
+export {
+  cudaDeviceCount,
+  type Device,
+  deviceMemory,
+  emptyCache,
+  hostThreads,
+  limitHostMemory,
+  resetPeakMemory,
+  synchronize,
+} from "./device.ts";
 export { dims } from "./dims.ts";
 export { type DType, dtypeSize, isFloating } from "./dtype.ts";
 export * from "./functional.ts";
