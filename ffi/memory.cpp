@@ -50,6 +50,16 @@ c10::DeviceAllocator& allocator_of(int32_t device_type) {
   return *at::getDeviceAllocator(static_cast<c10::DeviceType>(device_type));
 }
 
+// Bytes that the driver has left, or -1 where this libtorch cannot tell.
+template <typename Allocator>
+double free_bytes(Allocator& allocator, c10::DeviceIndex index) {
+  if constexpr (requires { allocator.getMemoryInfo(index); }) {
+    return static_cast<double>(allocator.getMemoryInfo(index).first);
+  } else {
+    return -1;
+  }
+}
+
 }  // namespace
 
 int32_t wt_memory(int32_t device_type, int32_t device_index) {
@@ -57,12 +67,14 @@ int32_t wt_memory(int32_t device_type, int32_t device_index) {
     if (is_host(device_type)) {
       results[0] = results[2] = static_cast<double>(live);
       results[1] = static_cast<double>(peak);
+      results[3] = -1;
       return 0;
     }
     const auto stats = allocator_of(device_type).getDeviceStats(static_cast<c10::DeviceIndex>(device_index));
     results[0] = static_cast<double>(stats.allocated_bytes[0].current);
     results[1] = static_cast<double>(stats.allocated_bytes[0].peak);
     results[2] = static_cast<double>(stats.reserved_bytes[0].current);
+    results[3] = free_bytes(allocator_of(device_type), static_cast<c10::DeviceIndex>(device_index));
     return 0;
   });
 }

@@ -102,7 +102,7 @@ WT_API int32_t wt_event_free(int32_t event);
 // Devices and memory.
 WT_API int32_t wt_device_count(int32_t device_type);
 WT_API int32_t wt_synchronize(int32_t device_type, int32_t device_index);
-WT_API int32_t wt_memory(int32_t device_type, int32_t device_index);  // results: allocated, peak, reserved bytes
+WT_API int32_t wt_memory(int32_t device_type, int32_t device_index);  // results: bytes allocated, peak, reserved, free (-1: not known)
 WT_API int32_t wt_reset_peak(int32_t device_type, int32_t device_index);
 WT_API int32_t wt_empty_cache(int32_t device_type);
 WT_API int32_t wt_limit_host_memory(double bytes);  // the host's tensors may hold no more in all; 0: no limit

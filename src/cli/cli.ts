@@ -37,6 +37,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import("./commands/train.ts"),
   },
   {
+    name: "plan",
+    describe: "say what a run will take: memory, time, disk, and what becomes of its clips",
+    load: () => import("./commands/plan.ts"),
+  },
+  {
     name: "config",
     describe: "make, check and explain configs",
     load: () => import("./commands/config.ts"),

@@ -57,6 +57,10 @@ export class Renderer {
         this.#line(`model ${event.title}, ${event.name}`);
         for (const { sentence } of event.parts) this.#line(`  ${sentence}`);
         return;
+      case "plan": {
+        const whose = event.expert === undefined ? "" : ` of the ${event.expert}-noise expert`;
+        return this.#line(`memory${whose}: ${event.text}; a step is expected to take ${formatBytes(event.peakBytes)}`);
+      }
       case "stage":
         return this.#stage(event);
       case "file":

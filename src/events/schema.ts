@@ -68,6 +68,26 @@ const model = z.strictObject({
   parts: z.array(z.strictObject({ part: z.string(), path: z.string(), sentence: z.string() })),
 });
 
+const plan = z.strictObject({
+  type: z.literal("plan"),
+  ...envelope,
+  /** Whose blocks they are; absent where there is one expert. */
+  expert: z.enum(["high", "low"]).optional(),
+  /** The plan in a sentence. */
+  text: z.string(),
+  /** What each transformer block keeps where, in order. */
+  blocks: z.array(z.strictObject({
+    graph: z.enum(["keep", "recompute"]),
+    weights: z.enum(["resident", "streamed", "mapped"]),
+    inputs: z.enum(["device", "host"]),
+  })),
+  /** The most that a step is expected to take: on the card, or resident on the host. */
+  peakBytes: bytes,
+  /** What the run may take; absent where that is not known. */
+  budgetBytes: bytes.optional(),
+  fits: z.boolean(),
+});
+
 const stage = z.strictObject({
   type: z.literal("stage"),
   ...envelope,
@@ -224,6 +244,7 @@ export const eventSchema = z.discriminatedUnion("type", [
   runStarted,
   noise,
   model,
+  plan,
   stage,
   z.discriminatedUnion("status", [fileUsed, fileRejected]),
   data,

@@ -120,7 +120,7 @@ export function forwardBackward<I, S extends { readonly x: Tensor }>(
         tidy(() => {
           const input = kept.take();
           const block = model.blocks[i] as (typeof model.blocks)[0];
-          return backward(graph ?? enableGrad(() => block.forward(input, stem)), input);
+          return backward(graph ?? enableGrad(() => tidy(() => block.forward(input, stem))), input);
         });
       flowing = graph === undefined ? visit(i, { next: i - 1, run }) : run();
     }

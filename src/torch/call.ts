@@ -176,7 +176,7 @@ export function shimError(code: number, context = ""): TorchError | OutOfMemory 
   const message = context === "" ? text : `${context}: ${text}`;
   if (code === OUT_OF_MEMORY) {
     return new OutOfMemory(`Out of memory: ${message}`, {
-      cure: "Use a smaller resolution, fewer frames or batchSize 1, or set memory.blocks to recompute.",
+      cure: "Use a smaller resolution, fewer frames or batchSize 1, or set memory.plan to auto.",
     });
   }
   return new TorchError(message);
@@ -191,7 +191,7 @@ function callError(code: number, op: number, nargs: number): TorchError | OutOfM
   const message = `${schema.slice(0, schema.indexOf("("))}(${values}): ${text}`;
   if (code === OUT_OF_MEMORY) {
     return new OutOfMemory(`Out of memory in ${message}`, {
-      cure: "Use a smaller resolution, fewer frames or batchSize 1, or set memory.blocks to recompute.",
+      cure: "Use a smaller resolution, fewer frames or batchSize 1, or set memory.plan to auto.",
     });
   }
   return new TorchError(message);

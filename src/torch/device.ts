@@ -39,14 +39,16 @@ export function synchronize(device: Device): void {
 
 /**
  * Bytes held by a device's allocator: live tensors now, at their peak, and reserved from the driver. The host's are counted
- * alike; memory of mapped files is not among them.
+ * alike; memory of mapped files is not among them. What the driver has left is undefined where libtorch cannot tell.
  */
-export function deviceMemory(device: Device): { allocated: number; peak: number; reserved: number } {
+export function deviceMemory(
+  device: Device,
+): { allocated: number; peak: number; reserved: number; free: number | undefined } {
   const { type, index } = deviceCode(device);
   const library = native();
   check(library.symbols.wt_memory(type, index));
-  const [allocated = 0, peak = 0, reserved = 0] = library.results;
-  return { allocated, peak, reserved };
+  const [allocated = 0, peak = 0, reserved = 0, free = -1] = library.results;
+  return { allocated, peak, reserved, free: free < 0 ? undefined : free };
 }
 
 /** Starts a device's peak figure anew. */

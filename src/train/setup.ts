@@ -1,4 +1,5 @@
 /** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
+import { formatBytes, messageOf } from "../base/mod.ts";
 import type { RunConfig, SettledConfig } from "../config/mod.ts";
 import {
   type Batch,
@@ -9,17 +10,20 @@ import {
   prepareDataset,
 } from "../data/mod.ts";
 import type { Emit, EventBody } from "../events/mod.ts";
-import type { BlockPlan } from "../parallel/mod.ts";
 import { cudaDeviceCount, type Device, type DType, type Tensor, zeros } from "../torch/mod.ts";
-import { describeSource, type ModelSource, openModel, type WanTransformer } from "../wan/mod.ts";
+import { describeSource, type Expert, type ModelSource, openModel } from "../wan/mod.ts";
 import type { ClipBatch } from "./batch.ts";
 import { folderEncoders } from "./encoders.ts";
 import { checkGivenFrames } from "./given_frames.ts";
 import { splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
+<<<<<<< HEAD
 import { checkSamplePictures } from "./pictures.ts";
 import { makePlan } from "./plan.ts";
+=======
+import { planEvent, PlanInForce, type PlannedModel, planText, programMemory } from "./memory/in_force.ts";
+>>>>>>> 507473e (feat(train,cli): memory plans measured, chosen and made smaller where memory runs out; `plan`; quantised bases in the config)
 import { openTextSide, type TextSide, trainsText } from "./text_side.ts";
 import { makeTrainee, type Trainee } from "./trainee.ts";
 
@@ -75,8 +79,9 @@ export async function setUp(
   const config = settleSteps(given, { batchesPerEpoch: dataset.batchesPerEpoch(given.train) });
   signal?.throwIfAborted();
 
-  const plan = (model: WanTransformer): readonly BlockPlan[] =>
-    planBlocks(model, { config, dataset, models, device, dtype, emit });
+  const programBytes = programMemory();
+  const plan = (expert: Expert) => (planned: PlannedModel): PlanInForce =>
+    planMemory(planned, { config, dataset, models, device, dtype, expert, programBytes, emit });
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "transformer" });
   const text = openTextSide(config, { models, device });
   if (text !== undefined) stack.use(text);
@@ -93,7 +98,17 @@ export async function setUp(
         device,
         dtype,
         takesTurns,
-        plan,
+        plan: plan(expert),
+        onShrink: (memory, error) => {
+          emit(planEvent(memory, expert));
+          emit({
+            type: "warning",
+            message: `memory ran out (${messageOf(error)}); the step is made again with less: ${
+              planText(memory.choice.plan)
+            }`,
+            cure: "set memory.budgetGiB to what the run may take, so that it starts so",
+          });
+        },
       }),
     )
   );
@@ -115,28 +130,29 @@ export function readBatch(
   return { ...batch, clipWeights, text: batch.captions.map((caption) => text.encode(caption)) };
 }
 
-/** Decides which blocks of a loaded model keep their graph, and tells it. */
-function planBlocks(
-  model: WanTransformer,
-  options: Pick<Session, "config" | "dataset" | "models" | "device" | "dtype"> & { emit: Emit },
-): readonly BlockPlan[] {
-  const { config, dataset, models, device, dtype, emit } = options;
-  const plan = makePlan(config.memory.blocks, {
-    transformer: model.config,
-    dtype,
-    device,
-    numTokens: config.train.batchSize * largestClip(dataset, models),
-    freeBytes: Deno.systemMemoryInfo().available,
-  });
-  const kept = plan.filter((entry) => entry === "keep").length;
-  emit({
-    type: "stage",
-    stage: "loading",
-    done: 1,
-    total: 1,
-    item: `${kept} of ${plan.length} blocks keep their graph`,
-  });
-  return plan;
+/** Plans the memory of an expert that is set up, and tells it. */
+function planMemory(
+  planned: PlannedModel,
+  options: Pick<Session, "config" | "dataset" | "models" | "device" | "dtype"> & {
+    expert: Expert;
+    programBytes: number;
+    emit: Emit;
+  },
+): PlanInForce {
+  const { config: { memory, train }, dataset, models, device, dtype, expert, programBytes, emit } = options;
+  const batch = { batchSize: train.batchSize, numTokens: largestClip(dataset, models) };
+  const inForce = PlanInForce.measured(planned, { memory, batch, device, dtype, programBytes });
+  emit(planEvent(inForce, expert));
+  const { fits, peakBytes } = inForce.choice;
+  if (!fits) {
+    const [peak, budget] = [peakBytes, inForce.budgetBytes ?? 0].map(formatBytes);
+    emit({
+      type: "warning",
+      message: `a step is expected to take ${peak}, more than the ${budget} that the run may take`,
+      cure: "use a smaller resolution, fewer frames, a smaller batch or model.quantization",
+    });
+  }
+  return inForce;
 }
 
 /** Opens the model that a config names. @throws {WeightsError} {ConfigError} if it is none, or not the one meant */

@@ -1,6 +1,7 @@
 /** One optimizer step: micro-steps through the block engine, one look at loss and norm, clipping, update. */
+import { OutOfMemory } from "../base/mod.ts";
 import { clipGradients, forwardBackward, totalNorm, type Trainable } from "../parallel/mod.ts";
-import { cat, stack, type Tensor, tidy, unscoped } from "../torch/mod.ts";
+import { cat, emptyCache, stack, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 import { type Stem, trainableParts, type TransformerInputs } from "../wan/mod.ts";
 import { type ClipBatch, makeProblem, type Problem, type ProblemOptions } from "./batch.ts";
 import { judgeStep } from "./judge.ts";
@@ -62,11 +63,13 @@ export function trainStep(trainee: Trainee, options: StepOptions): StepResult {
   const laps = new Laps();
   const trainable = trainableParts(model, trained.params);
   return tidy(() => {
-    gradients.clear();
-    const micro = Array.from(
-      { length: gradientAccumulation },
-      (_, i) => microStep(trainee, { ...options, i, laps, trainable }),
-    );
+    const micro = withinMemory(trainee, () => {
+      gradients.clear();
+      return Array.from(
+        { length: gradientAccumulation },
+        (_, i) => microStep(trainee, { ...options, i, laps, trainable }),
+      );
+    });
     const all = gradients.all();
     const norm = totalNorm(all);
     const losses = stack(micro.map(({ loss }) => loss)).sum();
@@ -88,6 +91,24 @@ export function trainStep(trainee: Trainee, options: StepOptions): StepResult {
   });
 }
 
+/**
+ * Runs something that changes nothing but the gradients. Where memory runs out, the plan is made smaller and it runs once more,
+ * with the same numbers.
+ * @throws {OutOfMemory} if that is not enough, or nothing smaller is possible
+ */
+function withinMemory<T>({ memory, gradients, device, onShrink }: Trainee, run: () => T): T {
+  try {
+    return tidy(run);
+  } catch (error) {
+    if (!(error instanceof OutOfMemory) || !memory.shrink()) throw error;
+    gradients.clear();
+    emptyCache(device);
+    memory.place();
+    onShrink?.(memory, error);
+    return run();
+  }
+}
+
 /** What a micro-step found; the numbers are still on the device. */
 interface MicroStep {
   /** Its part of the step's loss, a scalar */
@@ -102,7 +123,7 @@ function microStep(
   trainee: Trainee,
   options: StepOptions & { i: number; laps: Laps; trainable: Trainable },
 ): MicroStep {
-  const { config, range, model, trained, gradients, plan, device, dtype } = trainee;
+  const { config, range, model, trained, gradients, memory, device, dtype } = trainee;
   const { step, ownStep = step, batchAt, problemOf = makeProblem, i, laps, trainable } = options;
   const { gradientAccumulation: accumulated } = config.train;
   const { patchSize } = model.config;
@@ -122,7 +143,7 @@ function microStep(
         return cost.loss.mul(1 / accumulated);
       },
       trainable,
-      plan,
+      plan: memory.blocks,
       sink: (param, gradient) => gradients.add(param, gradient),
     });
     laps.end("backward");

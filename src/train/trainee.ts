@@ -1,9 +1,12 @@
 /** One expert in training: a model, what is trained on it, and what trains it. */
+import { ConfigError, type OutOfMemory } from "../base/mod.ts";
 import type { SettledConfig } from "../config/mod.ts";
+import type { Quantization } from "../nn/mod.ts";
 import { Ema, type Optimizer } from "../optim/mod.ts";
-import { type BlockPlan, GradientStore } from "../parallel/mod.ts";
+import { GradientStore } from "../parallel/mod.ts";
 import type { Device, DType } from "../torch/mod.ts";
 import type { Expert, ModelSource, WanTransformer } from "../wan/mod.ts";
+import { PlanInForce, type PlannedModel } from "./memory/in_force.ts";
 import { makeOptimizer } from "./optimizer.ts";
 import type { TextSide } from "./text_side.ts";
 import type { SigmaRange } from "./timesteps.ts";
@@ -23,7 +26,12 @@ export interface Trainee {
   /** The moving average of what is trained, where the config asks for one. */
   readonly ema?: Ema | undefined;
   readonly gradients: GradientStore;
-  readonly plan: readonly BlockPlan[];
+  /** What each block keeps where. */
+  readonly memory: PlanInForce;
+  /** Told when memory ran out and the plan was made smaller. */
+  readonly onShrink?: ((memory: PlanInForce, error: OutOfMemory) => void) | undefined;
+  /** Whether its weights make room while the other expert works. */
+  readonly takesTurns: boolean;
   readonly device: Device;
   readonly dtype: DType;
 }
@@ -42,8 +50,9 @@ export interface TraineeOptions {
   readonly dtype: DType;
   /** Whether its weights make room while the other expert works. */
   readonly takesTurns?: boolean | undefined;
-  /** What happens to each block's graph, once the model's size is known. */
-  readonly plan: (model: WanTransformer) => readonly BlockPlan[];
+  /** Plans the memory of the model and what is trained on it; absent: every block is recomputed. */
+  readonly plan?: ((planned: PlannedModel) => PlanInForce) | undefined;
+  readonly onShrink?: Trainee["onShrink"];
 }
 
 /**
@@ -53,7 +62,15 @@ export interface TraineeOptions {
 export function makeTrainee(options: TraineeOptions): OwnedTrainee {
   const { models, expert, config, text, device, dtype, takesTurns = false } = options;
   using stack = new DisposableStack();
-  const built = models.loadTransformer({ dtype, device, expert, ...(takesTurns ? { blocks: "mapped" } : {}) });
+  const isTrained = config.method.kind === "full";
+  const quantization = quantizationOf(config);
+  const built = models.loadTransformer({
+    dtype,
+    device,
+    expert,
+    quantization,
+    ...(isTrained ? {} : { blocks: "mapped" }),
+  });
   const { model, params } = built;
   for (const param of params.values()) stack.use(param);
   stack.use(model);
@@ -63,11 +80,13 @@ export function makeTrainee(options: TraineeOptions): OwnedTrainee {
   const optimizer = stack.use(makeOptimizer(trained.params, { optim, seed, expert }));
   const ema = optim.ema && stack.use(new Ema(tensors, { ...optim.ema, updateAfterStep: optim.ema.startStep }));
   const gradients = stack.use(new GradientStore(tensors));
-  const plan = options.plan(model);
+  const memory = options.plan?.({ model, params, trained: trained.params }) ?? PlanInForce.plain(model, config);
+  if (!takesTurns) memory.place();
   const range = rangeOf(expert, models.boundary);
   const owned = stack.move();
   return {
-    ...{ expert, config, range, model, trained, optimizer, ema, gradients, plan, device, dtype },
+    ...{ expert, config, range, model, trained, optimizer, ema, gradients, memory, takesTurns, device, dtype },
+    onShrink: options.onShrink,
     [Symbol.dispose]: () => owned.dispose(),
   };
 }
@@ -78,15 +97,20 @@ function rangeOf(expert: Expert, boundary: number | null): SigmaRange {
   return expert === "high" ? [boundary, 1] : [0, boundary];
 }
 
+/** How the frozen weights are kept in fewer bits. @throws {ConfigError} if they are what is trained */
+function quantizationOf({ model: { quantization }, method }: SettledConfig): Quantization | undefined {
+  if (quantization === "none") return undefined;
+  if (method.kind !== "full") return quantization;
+  throw new ConfigError(`Cannot train weights that are kept in ${quantization}.`, {
+    cure: 'set model.quantization to "none", or train an adapter',
+  });
+}
+
 /**
- * Gives an expert its turn: the blocks of its weights come to where they are computed with, those of the others go back to
+ * Gives an expert its turn: the blocks of its weights come to where its plan has them, those of others that take turns go back to
  * their files. Nothing happens where all stay in memory.
  */
 export function takeTurn(trainee: Trainee, among: readonly Trainee[]): void {
-  for (const other of among) if (other !== trainee) moveBlocks(other.model, "mapped");
-  moveBlocks(trainee.model, "resident");
-}
-
-function moveBlocks({ blockWeights }: WanTransformer, place: "mapped" | "resident"): void {
-  blockWeights?.places.forEach((_, i) => blockWeights.move(i, place));
+  for (const other of among) if (other !== trainee && other.takesTurns) other.memory.park();
+  trainee.memory.place();
 }

@@ -2,9 +2,16 @@
 import { random, seedFor } from "../../base/mod.ts";
 import { parseConfig, type SettledConfig } from "../../config/mod.ts";
 import { buildModel } from "../../nn/mod.ts";
-import { type BlockPlan, GradientStore } from "../../parallel/mod.ts";
+import { GradientStore } from "../../parallel/mod.ts";
 import { type Device, noGrad, type Tensor, tidy } from "../../torch/mod.ts";
-import { type ClipBatch, freshTrained, makeOptimizer, settleSteps, type Trainee } from "../../train/mod.ts";
+import {
+  type ClipBatch,
+  freshTrained,
+  makeOptimizer,
+  PlanInForce,
+  settleSteps,
+  type Trainee,
+} from "../../train/mod.ts";
 import { keepsFloat32, TEXT_LENGTH, transformerShapes, WanTransformer } from "../../wan/mod.ts";
 import { fill } from "./fill.ts";
 import { type StepShape, transformerOf } from "./shape.ts";
@@ -98,7 +105,7 @@ export function makeSynthetic(shape: StepShape, options: { device: Device; steps
   const tensors = [...trained.params.values()];
   const optimizer = stack.use(makeOptimizer(trained.params, { optim: config.optim, seed: 0, expert: "only" }));
   const gradients = stack.use(new GradientStore(tensors));
-  const plan = model.blocks.map((): BlockPlan => shape.recompute ? "recompute" : "keep");
+  const memory = PlanInForce.plain(model, { memory: config.memory, graph: shape.recompute ? "recompute" : "keep" });
   const [frames, rows, columns] = shape.grid;
   const { inChannels, textDim, patchSize: [pt, ph, pw] } = model.config;
   const latents = stack.use(
@@ -108,7 +115,8 @@ export function makeSynthetic(shape: StepShape, options: { device: Device; steps
   const owned = stack.move();
   return {
     trainee: {
-      ...{ expert: "only", config, range: [0, 1], model, trained, optimizer, gradients, plan, device },
+      ...{ expert: "only", config, range: [0, 1], model, trained, optimizer, gradients, memory, device },
+      takesTurns: false,
       dtype: shape.dtype,
     },
     batch: () => ({ latents: latents.alias(), text: [text.alias()] }),

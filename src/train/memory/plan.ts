@@ -1,0 +1,150 @@
+/** What each block of a transformer keeps where, chosen so that a run fits its memory with the least work. Pure arithmetic. */
+import { ConfigError } from "../../base/mod.ts";
+import type { MemoryConfig } from "../../config/mod.ts";
+import type { WeightPlace } from "../../nn/mod.ts";
+import type { BlockPlan } from "../../parallel/mod.ts";
+import type { BlockCosts } from "./measure.ts";
+
+/** How one block is treated. */
+export interface BlockMemory {
+  readonly graph: "keep" | "recompute";
+  readonly weights: WeightPlace;
+  /** Where the input that a block is recomputed from is kept. */
+  readonly inputs: "device" | "host";
+}
+
+/** One entry for each block. */
+export type MemoryPlan = readonly BlockMemory[];
+
+/** What a plan is chosen for. */
+export interface PlanFacts {
+  readonly numBlocks: number;
+  readonly costs: BlockCosts;
+  /** Bytes on the device besides the blocks: ends of the model, what is trained, with gradients and optimizer; on the host also the program. */
+  readonly fixedBytes: number;
+  /** Bytes that the run may take. */
+  readonly budgetBytes: number;
+  /** Where weights go that do not stay: `streamed` if the host has room for them, else `mapped`. */
+  readonly away: Exclude<WeightPlace, "resident">;
+  /** Whether weights can leave the device at all: those that are trained cannot. */
+  readonly movable: boolean;
+  readonly onHost: boolean;
+}
+
+/** A plan and what it takes. */
+export interface PlanChoice {
+  readonly plan: MemoryPlan;
+  readonly peakBytes: number;
+  /** False if nothing smaller is possible and it still is more than the budget. */
+  readonly fits: boolean;
+}
+
+/** The engine's word for a block. */
+export function enginePlan(plan: MemoryPlan): BlockPlan[] {
+  return plan.map(({ graph, inputs }) => graph === "keep" ? "keep" : inputs === "host" ? "offload" : "recompute");
+}
+
+/**
+ * The most bytes that a step has on the device at once: what stays, and the work of the block, or the head, at which what is kept
+ * for the backward pass and that work are most together.
+ */
+export function peakOf(plan: MemoryPlan, { costs, fixedBytes }: Pick<PlanFacts, "costs" | "fixedBytes">): number {
+  const kept = plan.map(({ graph, inputs }) => graph === "keep" ? costs.graph : inputs === "host" ? 0 : costs.input);
+  const resident = plan.filter(({ weights }) => weights === "resident").length;
+  const passing = costs.passing * Number(resident < plan.length);
+  let held = 0, most = costs.stem;
+  plan.forEach(({ graph }, i) => {
+    most = Math.max(most, held + (graph === "keep" ? costs.graphWork : costs.input + costs.forward));
+    held += kept[i] ?? 0;
+    most = Math.max(most, held + (graph === "keep" ? costs.backward : costs.recompute));
+  });
+  most = Math.max(most, held + costs.input + costs.head);
+  return fixedBytes + resident * costs.weights + passing + costs.shared + most;
+}
+
+/**
+ * The plan with the least work that fits. What is given up, in this order: kept graphs, the first blocks' first, as theirs are
+ * held longest; then inputs on the device; then weights on the device, of as few blocks as need be.
+ * @throws {ConfigError} if the config asks for what cannot be
+ */
+export function choosePlan(memory: MemoryConfig, facts: PlanFacts): PlanChoice {
+  if (memory.plan !== "auto") return judged(explicitPlan(memory.plan, facts), facts);
+  let last: PlanChoice | undefined;
+  for (const plan of candidates(memory, facts)) {
+    last = judged(plan, facts);
+    if (last.fits) return last;
+  }
+  if (last === undefined) throw new TypeError("no plan to choose from");
+  return last;
+}
+
+function judged(plan: MemoryPlan, facts: PlanFacts): PlanChoice {
+  const peakBytes = peakOf(plan, facts);
+  return { plan, peakBytes, fits: peakBytes <= facts.budgetBytes };
+}
+
+/** Plans from the one with the least work to the one with the least memory, within what the config fixes. */
+function* candidates(memory: MemoryConfig, facts: PlanFacts): Generator<MemoryPlan> {
+  const { numBlocks, movable, away, onHost } = facts;
+  const wanted = onHost && memory.weights === "streamed" ? "resident" : memory.weights; // the host is where they are
+  if (!movable && (wanted === "streamed" || wanted === "mapped")) throw trained(wanted);
+  const fixed = { keep: numBlocks, recompute: 0, auto: undefined }[memory.blocks as string] ??
+    (typeof memory.blocks === "number" ? Math.min(memory.blocks, numBlocks) : undefined);
+  if (wanted !== "auto" && wanted !== "resident" && fixed !== undefined && fixed > 0) throw keptAway();
+  const graphs = wanted === "streamed" || wanted === "mapped"
+    ? [0]
+    : fixed === undefined
+    ? Array.from({ length: numBlocks + 1 }, (_, i) => numBlocks - i)
+    : [fixed];
+  const inputs = memory.inputs !== "auto"
+    ? [memory.inputs]
+    : onHost
+    ? ["device" as const]
+    : ["device", "host"] as const;
+  const entry = (i: number, options: { kept: number; leaving: number; inputs: "device" | "host" }): BlockMemory => {
+    const keeps = i >= numBlocks - options.kept;
+    const leaves = i < options.leaving && !keeps;
+    const place = wanted === "auto" ? away : wanted;
+    return { graph: keeps ? "keep" : "recompute", weights: leaves ? place : "resident", inputs: options.inputs };
+  };
+  const make = (options: { kept: number; leaving: number; inputs: "device" | "host" }): MemoryPlan =>
+    Array.from({ length: numBlocks }, (_, i) => entry(i, options));
+  const first = wanted === "streamed" || wanted === "mapped" ? numBlocks : 0;
+  for (const place of inputs) {
+    for (const kept of graphs) yield make({ kept, leaving: first, inputs: place });
+  }
+  if (wanted !== "auto" || !movable) return;
+  const kept = graphs.at(-1) ?? 0, place = inputs.at(-1) ?? "device";
+  for (let leaving = 1; leaving <= numBlocks - kept; leaving++) yield make({ kept, leaving, inputs: place });
+}
+
+function explicitPlan(list: Exclude<MemoryConfig["plan"], "auto">, facts: PlanFacts): MemoryPlan {
+  const { numBlocks, movable, onHost } = facts;
+  const plan = list.flatMap(({ count, graph, weights, inputs }) =>
+    Array.from({ length: count }, () => ({
+      ...{ graph, inputs },
+      weights: onHost && weights === "streamed" ? "resident" as const : weights,
+    }))
+  );
+  if (plan.length !== numBlocks) {
+    throw new ConfigError(`Cannot plan memory: memory.plan has ${plan.length} blocks, the model has ${numBlocks}.`, {
+      cure: "let the counts of its entries add up to the model's blocks",
+    });
+  }
+  const leaves = plan.find(({ weights }) => weights !== "resident");
+  if (leaves !== undefined && !movable) throw trained(leaves.weights);
+  if (plan.some(({ graph, weights }) => graph === "keep" && weights !== "resident")) throw keptAway();
+  return plan;
+}
+
+function trained(place: WeightPlace): ConfigError {
+  return new ConfigError(`Cannot plan memory: weights that are trained cannot be ${place}.`, {
+    cure: 'set memory.weights to "auto", or train an adapter',
+  });
+}
+
+function keptAway(): ConfigError {
+  return new ConfigError("Cannot plan memory: a block whose graph is kept needs its weights until the backward pass.", {
+    cure: 'set memory.blocks to "recompute", or memory.weights to "resident"',
+  });
+}
