@@ -18,12 +18,8 @@ import { checkGivenFrames } from "./given_frames.ts";
 import { splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
-<<<<<<< HEAD
 import { checkSamplePictures } from "./pictures.ts";
-import { makePlan } from "./plan.ts";
-=======
 import { planEvent, PlanInForce, type PlannedModel, planText, programMemory } from "./memory/in_force.ts";
->>>>>>> 507473e (feat(train,cli): memory plans measured, chosen and made smaller where memory runs out; `plan`; quantised bases in the config)
 import { openTextSide, type TextSide, trainsText } from "./text_side.ts";
 import { makeTrainee, type Trainee } from "./trainee.ts";
 

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { z } from "zod";
 import { type AdapterData, AdapterSet, type Built, mergeAdapters } from "../../src/nn/mod.ts";
-import { type BlockPlan, GradientStore } from "../../src/parallel/mod.ts";
+import { GradientStore } from "../../src/parallel/mod.ts";
 import { cat, type DType, grad, mseLoss, noGrad, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
 import type { ClipBatch, Problem } from "../../src/train/batch.ts";
+import { PlanInForce } from "../../src/train/memory/in_force.ts";
 import { makeOptimizer } from "../../src/train/optimizer.ts";
 import { trainStep } from "../../src/train/step.ts";
 import type { Trainee } from "../../src/train/trainee.ts";
@@ -190,7 +191,8 @@ function goldenTrainee(
     ...{ expert: "only", config, range: [0, 1], model, optimizer, gradients, device: "cpu", dtype: "float32" },
     ema: undefined,
     trained: { params: trained, [Symbol.dispose]: () => {} },
-    plan: model.blocks.map((_, i): BlockPlan => i % 2 === 0 ? "recompute" : "keep"),
+    memory: PlanInForce.plain(model, { memory: config.memory, graphOf: (i) => i % 2 === 0 ? "recompute" : "keep" }),
+    takesTurns: false,
     [Symbol.dispose]: () => {
       optimizer[Symbol.dispose]();
       gradients[Symbol.dispose]();

@@ -129,10 +129,10 @@ Deno.test("experts whose weights come and go between turns train to the same bit
         [0, 0, 1, 1, 0].forEach((turn, step) => {
           const trainee = trainees[turn] as Trainee;
           takeTurn(trainee, trainees);
-          const places = trainees.map(({ model }) => model.blockWeights?.places[0] ?? "stays");
+          const places = trainees.map(({ model }) => model.blockWeights?.places[0] ?? "resident");
           assert.deepEqual(
             places,
-            !takesTurns ? ["stays", "stays"] : turn === 0 ? ["resident", "mapped"] : ["mapped", "resident"],
+            !takesTurns ? ["resident", "resident"] : turn === 0 ? ["resident", "mapped"] : ["mapped", "resident"],
           );
           const batchAt = (microStep: number) => readBatch(session, { microStep, batchSize: 1, seed: 3 });
           trainStep(trainee, { step, batchAt });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { TorchError } from "../../src/base/mod.ts";
 import type { SettledConfig } from "../../src/config/mod.ts";
+import { PlanInForce } from "../../src/train/memory/in_force.ts";
 import { makeOptimizer } from "../../src/train/optimizer.ts";
-import { type BlockPlan, GradientStore } from "../../src/parallel/mod.ts";
+import { GradientStore } from "../../src/parallel/mod.ts";
 import { full, Generator, randn, type Tensor, tidy } from "../../src/torch/mod.ts";
 import { saveOutputs } from "../../src/train/outputs.ts";
 import { trainStep } from "../../src/train/step.ts";
@@ -32,11 +33,11 @@ function withTrainee(train: Record<string, unknown>, body: (trainee: Trainee) =>
     const params = [...trained.params.values()];
     using optimizer = makeOptimizer(trained.params, { optim: config.optim, seed: 0, expert: "only" });
     using gradients = new GradientStore(params);
-    const plan = model.blocks.map((): BlockPlan => "keep");
+    const memory = PlanInForce.plain(model, { memory: config.memory, graphOf: () => "keep" });
     const range = [0, 1] as const;
     body({
-      ...{ expert: "only", config, range, model, trained, optimizer, gradients, plan },
-      ...{ device: "cpu", dtype: "float32" },
+      ...{ expert: "only", config, range, model, trained, optimizer, gradients, memory },
+      ...{ takesTurns: false, device: "cpu", dtype: "float32" },
     });
   });
 }

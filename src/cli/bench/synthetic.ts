@@ -105,7 +105,10 @@ export function makeSynthetic(shape: StepShape, options: { device: Device; steps
   const tensors = [...trained.params.values()];
   const optimizer = stack.use(makeOptimizer(trained.params, { optim: config.optim, seed: 0, expert: "only" }));
   const gradients = stack.use(new GradientStore(tensors));
-  const memory = PlanInForce.plain(model, { memory: config.memory, graph: shape.recompute ? "recompute" : "keep" });
+  const memory = PlanInForce.plain(model, {
+    memory: config.memory,
+    graphOf: () => shape.recompute ? "recompute" : "keep",
+  });
   const [frames, rows, columns] = shape.grid;
   const { inChannels, textDim, patchSize: [pt, ph, pw] } = model.config;
   const latents = stack.use(

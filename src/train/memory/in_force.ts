@@ -83,12 +83,15 @@ export class PlanInForce {
     this.#choice = options.choice;
   }
 
-  /** Every block is treated alike and stays in memory; nothing is measured. */
+  /** Every block stays in memory and is recomputed unless said otherwise; nothing is measured. */
   static plain(
     model: WanTransformer,
-    { memory, graph = "recompute" }: { memory: MemoryConfig; graph?: "keep" | "recompute" },
+    { memory, graphOf = () => "recompute" }: {
+      memory: MemoryConfig;
+      graphOf?: (block: number) => "keep" | "recompute";
+    },
   ): PlanInForce {
-    const plan = model.blocks.map(() => ({ graph, weights: "resident", inputs: "device" } as const));
+    const plan = model.blocks.map((_, i) => ({ graph: graphOf(i), weights: "resident", inputs: "device" } as const));
     return new PlanInForce({ model, memory, facts: undefined, choice: { plan, peakBytes: 0, fits: true } });
   }
 
