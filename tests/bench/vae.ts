@@ -5,8 +5,7 @@
  * than its bound, or where decoded pixels are not finite. `--tiles` ends after so many: memory is at its height with the
  * first ones, as each goes through all frames; only the video fills up as they come, so it is added in full.
  * Measured with 2.1, on one thread beside other work: all of 1280x720x17 in 12 tiles of 384x304 took 0.68 GiB of weights
- * and program, 2.10 GiB of work and 0.18 GiB of video, 5321 s. Tiles are of 320x304 since: in the first of 15 the work came
- * to 1.57 GiB; the whole has not been run again.
+ * and program, 2.10 GiB of work and 0.18 GiB of video, 5321 s.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -19,7 +18,7 @@ import { type VaeConfig, vaeShapes, WanVae } from "../../src/wan/vae/mod.ts";
 const GIB = 2 ** 30;
 
 /** What decoding 1280x720x17 may take beside the weights and the video itself, with either kind. */
-const LIMIT = 2 * GIB;
+const LIMIT = 2.25 * GIB;
 
 const CONFIGS: Record<string, VaeConfig> = {
   "2.1": { ...kinds["2.1"], latentsMean: latents["16"].mean, latentsStd: latents["16"].std },

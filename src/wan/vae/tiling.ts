@@ -23,9 +23,9 @@ type Half = "encode" | "decode";
 
 /**
  * Pixels along a side. The overlap is that of diffusers' enable_tiling() without arguments; its tiles of 256 would make
- * 1.65 times the pixels of 1280 x 720, those of up to 320 make 1.41 times as many.
+ * 1.65 times the pixels of 1280 x 720, those of up to 384 make 1.35 times as many.
  */
-const USUAL = { largest: 320, overlap: 64 } as const;
+const USUAL = { largest: 384, overlap: 64 } as const;
 
 /**
  * Bytes of the largest activation up to which `auto` works on the whole. The peak is about 6 times that (measured with
