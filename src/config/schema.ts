@@ -34,6 +34,14 @@ export const configSchema = z.strictObject({
   validation: validationSchema.optional(),
   save: saveSchema.prefault({}),
   log: logSchema.prefault({}),
+}).superRefine(({ model: { quantization }, method }, context) => {
+  if (method.kind !== "full" || quantization === "none") return;
+  context.addIssue({
+    code: "custom",
+    path: ["model", "quantization"],
+    message:
+      '"none" where method.kind is "full", as these weights are trained; adapters can be trained beside quantised ones',
+  });
 }).meta({ title: "wantune run config" });
 
 type Frozen<T> = T extends readonly unknown[] ? { readonly [K in keyof T]: Frozen<T[K]> }

@@ -22,6 +22,8 @@ export interface BlockSource extends Disposable {
   load(name: string, device: Device): readonly Tensor[];
   /** Host tensors in the wanted types, for a short time: the file's memory where that is possible. */
   mapped(name: string): readonly Tensor[];
+  /** Whether a parameter is quantised each time it is had, as its file has it in more bits; never if absent. */
+  quantizes?(name: string): boolean;
   /** Begins to read from the file, without waiting for it. */
   prefetch(names: Iterable<string>): void;
   /** Lets go of memory that mapped tensors took. */
@@ -49,6 +51,11 @@ export class BlockWeights implements Disposable {
   /** Where each block's weights are. */
   get places(): readonly WeightPlace[] {
     return this.#places;
+  }
+
+  /** Whether mapped weights are quantised anew at each of their turns. */
+  get quantizesMapped(): boolean {
+    return this.#blocks.some((params) => params.keys().some((name) => this.#source.quantizes?.(name) ?? false));
   }
 
   /** Puts a block's weights elsewhere. @throws {WeightsError} if the file was changed */

@@ -96,7 +96,7 @@ export async function setUp(
         takesTurns,
         plan: plan(expert),
         onShrink: (memory, error) => {
-          emit(planEvent(memory, expert));
+          tellPlan(memory, { config, expert, emit });
           emit({
             type: "warning",
             message: `memory ran out (${messageOf(error)}); the step is made again with less: ${
@@ -138,7 +138,7 @@ function planMemory(
   const { config: { memory, train }, dataset, models, device, dtype, expert, programBytes, emit } = options;
   const batch = { batchSize: train.batchSize, numTokens: largestClip(dataset, models) };
   const inForce = PlanInForce.measured(planned, { memory, batch, device, dtype, programBytes });
-  emit(planEvent(inForce, expert));
+  tellPlan(inForce, { config: options.config, expert, emit });
   const { fits, peakBytes } = inForce.choice;
   if (!fits) {
     const [peak, budget] = [peakBytes, inForce.budgetBytes ?? 0].map(formatBytes);
@@ -149,6 +149,24 @@ function planMemory(
     });
   }
   return inForce;
+}
+
+/** Tells a plan, and what is slow in it. */
+function tellPlan(
+  inForce: PlanInForce,
+  { config, expert, emit }: { config: RunConfig; expert: Expert; emit: Emit },
+): void {
+  emit(planEvent(inForce, expert));
+  if (!inForce.quantizesMapped) return;
+  const { quantization } = config.model;
+  emit({
+    type: "warning",
+    message: `weights that are mapped are quantised to ${quantization} anew at each turn of their block, which is slow`,
+    cure: 'set memory.weights to "resident", or on a card to "streamed", with a memory.budgetGiB that holds them; or ' +
+      (quantization === "fp8"
+        ? "convert the transformer to fp8_scaled, which is used as it is"
+        : 'model.quantization to "none"'),
+  });
 }
 
 /** Opens the model that a config names. @throws {WeightsError} {ConfigError} if it is none, or not the one meant */

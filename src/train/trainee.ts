@@ -1,7 +1,6 @@
 /** One expert in training: a model, what is trained on it, and what trains it. */
-import { ConfigError, type OutOfMemory } from "../base/mod.ts";
+import type { OutOfMemory } from "../base/mod.ts";
 import type { SettledConfig } from "../config/mod.ts";
-import type { Quantization } from "../nn/mod.ts";
 import { Ema, type Optimizer } from "../optim/mod.ts";
 import { GradientStore } from "../parallel/mod.ts";
 import type { Device, DType } from "../torch/mod.ts";
@@ -63,12 +62,12 @@ export function makeTrainee(options: TraineeOptions): OwnedTrainee {
   const { models, expert, config, text, device, dtype, takesTurns = false } = options;
   using stack = new DisposableStack();
   const isTrained = config.method.kind === "full";
-  const quantization = quantizationOf(config);
+  const { quantization } = config.model;
   const built = models.loadTransformer({
     dtype,
     device,
     expert,
-    quantization,
+    quantization: quantization === "none" ? undefined : quantization,
     ...(isTrained ? {} : { blocks: "mapped" }),
   });
   const { model, params } = built;
@@ -95,15 +94,6 @@ export function makeTrainee(options: TraineeOptions): OwnedTrainee {
 function rangeOf(expert: Expert, boundary: number | null): SigmaRange {
   if (boundary === null || expert === "only") return [0, 1];
   return expert === "high" ? [boundary, 1] : [0, boundary];
-}
-
-/** How the frozen weights are kept in fewer bits. @throws {ConfigError} if they are what is trained */
-function quantizationOf({ model: { quantization }, method }: SettledConfig): Quantization | undefined {
-  if (quantization === "none") return undefined;
-  if (method.kind !== "full") return quantization;
-  throw new ConfigError(`Cannot train weights that are kept in ${quantization}.`, {
-    cure: 'set model.quantization to "none", or train an adapter',
-  });
 }
 
 /**

@@ -110,6 +110,10 @@ Deno.test("missing keys are all named, with what they are", () => {
   assert.match(lines[1] ?? "", /"data.sources" is missing/);
   assert.match(lines[2] ?? "", /"train.steps" is missing/);
   assert.match(problems(MINIMAL, ["model=3"])[0] ?? "", /"model" is 3; allowed is a section \{ weights, variant/);
+  assert.match(
+    problems(MINIMAL, ["method.kind=full", "model.quantization=nf4"])[0] ?? "",
+    /"model.quantization" is "nf4"; allowed is "none" where method.kind is "full"/,
+  );
   assert.match(problems(MINIMAL, ["version=2"])[0] ?? "", /"version" is 2; allowed is 1/);
 });
 

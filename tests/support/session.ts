@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseConfig } from "../../src/config/mod.ts";
 import { Generator, liveHandles, noGrad, randn, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
+import type { Emit } from "../../src/events/mod.ts";
 import { readBatch, type Session, setUp } from "../../src/train/setup.ts";
 import { type StepResult, trainStep } from "../../src/train/step.ts";
 import { takeTurn, type Trainee } from "../../src/train/trainee.ts";
@@ -32,9 +33,12 @@ const LEAST: Sections = {
   save: { dtype: "float32", formats: ["diffusers", "comfyui", "musubi"] },
 };
 
-/** Sets a run up; nothing of it is left afterwards. @param folder for its cache, which several runs may share */
+/**
+ * Sets a run up; nothing of it is left afterwards.
+ * @param folder for its cache, which several runs may share @param emit hears what is told meanwhile
+ */
 export async function withSession(
-  { folder, sections = {} }: { folder: string; sections?: Sections },
+  { folder, sections = {}, emit = () => {} }: { folder: string; sections?: Sections; emit?: Emit },
   body: (session: Session) => void | Promise<void>,
 ): Promise<void> {
   const cache = join(folder, "cache");
@@ -45,7 +49,7 @@ export async function withSession(
   const config = parseConfig(JSON.stringify({ name: "run", ...merged, data }), { path: join(folder, "run.jsonc") });
   const before = liveHandles();
   {
-    using session = await setUp(config, { emit: () => {} });
+    using session = await setUp(config, { emit });
     await body(session);
   }
   assert.equal(liveHandles(), before, "tensors were left behind");

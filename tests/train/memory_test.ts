@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { ConfigError, OutOfMemory } from "../../src/base/mod.ts";
 import { memorySchema } from "../../src/config/sections/memory.ts";
 import { parseConfig } from "../../src/config/mod.ts";
+import type { EventBody } from "../../src/events/mod.ts";
 import { deviceMemory, Generator, limitHostMemory, randn, resetPeakMemory, zeros } from "../../src/torch/mod.ts";
 import type { ClipBatch } from "../../src/train/batch.ts";
 import { settleSteps } from "../../src/train/length.ts";
@@ -13,6 +14,8 @@ import { choosePlan, peakOf, type PlanFacts } from "../../src/train/memory/plan.
 import { trainStep } from "../../src/train/step.ts";
 import { makeTrainee, type OwnedTrainee } from "../../src/train/trainee.ts";
 import { openModel } from "../../src/wan/mod.ts";
+import { withSession } from "../support/session.ts";
+import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
 await useTorch();
@@ -144,3 +147,21 @@ Deno.test("forecastTraining() says without weights what a run that is set up say
     assert(forecast.secondsPerStep > 0);
   });
 });
+
+Deno.test("weights that are mapped and quantised at each turn are warned of; those that stay, or stay as they are, are not", () =>
+  withFolder(async (folder) => {
+    const warnings = async (quantization: string, weights: string): Promise<string[]> => {
+      const found: string[] = [];
+      const emit = (event: EventBody): void => {
+        if (event.type === "warning") found.push(`${event.message} (${event.cure})`);
+      };
+      const sections = { model: { quantization }, memory: { weights } };
+      await withSession({ folder, sections, emit }, () => {});
+      return found;
+    };
+    const [slow = "", ...others] = await warnings("int8", "mapped");
+    assert.match(slow, /quantised to int8 anew at each turn .*memory\.weights to "resident"/);
+    assert.deepEqual(others, []);
+    assert.deepEqual(await warnings("int8", "resident"), []);
+    assert.deepEqual(await warnings("none", "mapped"), []);
+  }));

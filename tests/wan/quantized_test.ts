@@ -91,6 +91,12 @@ Deno.test("an fp8_scaled file is read straight into an fp8 base: its own codes, 
       using stored = openWeights(path);
       const key = stored.keys().find((name) => name.endsWith("blocks.2.self_attn.q.weight")) ?? "";
       assert.deepEqual(params.get(`${layer}.codes`)?.toBytes(), stored.load(key).toBytes());
+      for (const quantization of ["fp8", "int8"] as const) {
+        const { model: mapped, params: away } = build(quantization, "mapped");
+        assert.equal(mapped.blockWeights?.quantizesMapped, quantization === "int8", "fp8 is stored, int8 is made");
+        for (const param of away.values()) param[Symbol.dispose]();
+        mapped[Symbol.dispose]();
+      }
       const decoded = output(build(undefined));
       for (const blocks of PLACES) assert(off(output(build("fp8", blocks)), decoded) < 1e-5);
       for (const param of params.values()) param[Symbol.dispose]();

@@ -118,6 +118,12 @@ export class PlanInForce {
     return this.#facts?.budgetBytes;
   }
 
+  /** Whether it has blocks whose weights are quantised anew at each of their turns: a step then takes far longer. */
+  get quantizesMapped(): boolean {
+    const { blockWeights } = this.#model;
+    return this.#choice.plan.some(({ weights }) => weights === "mapped") && (blockWeights?.quantizesMapped ?? false);
+  }
+
   /** The plan as the engine takes it. */
   get blocks(): readonly BlockPlan[] {
     return enginePlan(this.#choice.plan);

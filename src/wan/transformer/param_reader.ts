@@ -40,6 +40,12 @@ export class ParamReader implements BlockSource {
     return QUANTIZED.test(key) && isQuantizable([out, width], this.#quantization) ? this.#quantization : undefined;
   }
 
+  quantizes(key: string): boolean {
+    const quantization = this.quantizationOf(key);
+    return quantization !== undefined &&
+      tidy(() => quantization !== "fp8" || this.#weights.stored8?.(key, { mapped: true }) === undefined);
+  }
+
   /** A weight in fewer bits, on a device; undefined if it is to stay as it is. */
   quantized(key: string, options: { device: Device; mapped?: boolean }): QuantizedWeight | undefined {
     const { device, mapped = false } = options;
