@@ -1,17 +1,15 @@
 // deno-lint-ignore-file no-console
-/** One part of the checks at real size, in a process of its own: `part.ts open|streamed|resident FOLDER`; prints JSON. */
-import { join } from "node:path";
+/**
+ * One part of the checks at real size, in a process of its own: `part.ts open|mapped|resident FOLDER` for a transformer in
+ * diffusers layout; prints JSON.
+ */
 import { sha256 } from "../../src/base/mod.ts";
 import { Generator, randn, type Tensor } from "../../src/torch/mod.ts";
-import { Denoising, loadTransformer, publishedSizes, VARIANTS, type VelocityModel } from "../../src/wan/mod.ts";
+import { Denoising, loadTransformer, type WanTransformer } from "../../src/wan/mod.ts";
 import { openWeights } from "../../src/weights/mod.ts";
 import { useTorch } from "../support/torch.ts";
 
-const [kind, model = ""] = Deno.args;
-const folder = join(model, "transformer");
-const variant = VARIANTS.find(({ name }) => name === "wan2.2-ti2v-5b");
-if (variant === undefined) throw new Error("no such variant");
-const config = publishedSizes(variant).transformer;
+const [kind, folder = ""] = Deno.args;
 
 /** Seconds to map every tensor. */
 function open(): number {
@@ -24,8 +22,9 @@ function open(): number {
 }
 
 /** One step with guidance: 9 frames of 64x64 are latents of 3 x 4 x 4. */
-function step(transformer: VelocityModel): { seconds: number; hash: string } {
+function step(transformer: WanTransformer): { seconds: number; hash: string } {
   using generator = Generator.seeded(1);
+  const { config } = transformer;
   const noise = (shape: readonly number[]): Tensor => randn(shape, { generator });
   using latents = noise([1, config.inChannels, 3, 4, 4]);
   using prompt = noise([1, 512, config.textDim]).to({ dtype: "bfloat16" });
@@ -43,7 +42,7 @@ function step(transformer: VelocityModel): { seconds: number; hash: string } {
 await useTorch();
 if (kind === "open") console.log(JSON.stringify({ seconds: open() }));
 else {
-  const blocks = kind === "streamed" ? "mapped" : undefined;
+  const blocks = kind === "mapped" ? "mapped" : undefined;
   const { model, params } = loadTransformer(folder, { dtype: "bfloat16", device: "cpu", blocks });
   console.log(JSON.stringify(step(model)));
   for (const param of params.values()) param[Symbol.dispose]();
