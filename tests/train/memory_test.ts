@@ -136,15 +136,21 @@ Deno.test("the plan's peak is what the host's tensors hold at most in a step, wi
 
 Deno.test("forecastTraining() says without weights what a run that is set up says of itself", () => {
   leakFree(() => {
-    const settled = config({ kind: "lora", rank: 4 }, { memory: { blocks: "recompute" } });
     const models = openModel(MODEL);
-    const forecast = forecastTraining({
-      ...{ models, expert: "only", config: settled, batch, device: "cpu", dtype: "float32", programBytes: 0 },
+    const peaks = ["none", "fp8", "int8", "nf4"].map((quantization) => {
+      const sections = { memory: { blocks: "recompute" }, model: { weights: MODEL, quantization } };
+      const settled = config({ kind: "lora", rank: 4 }, sections);
+      const forecast = forecastTraining({
+        ...{ models, expert: "only", config: settled, batch, device: "cpu", dtype: "float32", programBytes: 0 },
+      });
+      using real = trainee(sections);
+      const off = forecast.peakBytes / real.memory.choice.peakBytes - 1;
+      assert(Math.abs(off) < 0.05, `${quantization}: off by ${off}`);
+      assert(forecast.secondsPerStep > 0);
+      return forecast.peakBytes;
     });
-    using real = trainee({ memory: { blocks: "recompute" } });
-    const off = forecast.peakBytes / real.memory.choice.peakBytes - 1;
-    assert(Math.abs(off) < 0.05, `off by ${off}`);
-    assert(forecast.secondsPerStep > 0);
+    const [full = 0, fp8 = 0, , nf4 = 0] = peaks;
+    assert(nf4 < fp8 && fp8 < full, peaks.join());
   });
 });
 

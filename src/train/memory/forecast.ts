@@ -4,9 +4,23 @@
  */
 import { namePattern } from "../../base/mod.ts";
 import type { SettledConfig } from "../../config/mod.ts";
-import { BlockWeights, buildModel, type Built, type ParamSource } from "../../nn/mod.ts";
+import {
+  BlockWeights,
+  buildModel,
+  type Built,
+  type ParamSource,
+  type Quantization,
+  QuantizedWeight,
+} from "../../nn/mod.ts";
 import { type Device, type DType, dtypeSize, Tensor, zeros } from "../../torch/mod.ts";
-import { type Expert, keepsFloat32, type ModelSource, transformerShapes, WanTransformer } from "../../wan/mod.ts";
+import {
+  type Expert,
+  isQuantizedParam,
+  keepsFloat32,
+  type ModelSource,
+  transformerShapes,
+  WanTransformer,
+} from "../../wan/mod.ts";
 import { makeOptimizer } from "../optimizer.ts";
 import { freshTrained } from "../trained.ts";
 import { PlanInForce, programMemory } from "./in_force.ts";
@@ -38,14 +52,18 @@ export interface ForecastOptions {
 }
 
 /**
- * Forecasts training. The text encoder, where it is trained along, is not counted, and quantised weights count in full.
+ * Forecasts training. The text encoder, where it is trained along, and averages (`optim.ema`) are not counted.
  * @throws {ConfigError} as the run itself would
  */
 export function forecastTraining(options: ForecastOptions): Forecast {
   const { config, models, expert, batch, device, dtype, programBytes = programMemory() } = options;
   using stack = new DisposableStack();
   const isFull = config.method.kind === "full";
-  const built = blankModel(models, { device, dtype, isFull });
+  const { quantization } = config.model;
+  const built = blankModel(models, {
+    ...{ device, dtype, isFull },
+    quantization: quantization === "none" ? undefined : quantization,
+  });
   for (const param of built.params.values()) stack.use(param);
   stack.use(built.model);
   const trained = isFull ? trainedParameters(built, config) : trainedBeside(built, { config, expert, stack });
@@ -77,28 +95,41 @@ export function forecastTraining(options: ForecastOptions): Forecast {
 /** A transformer of a model's shape: stem and head are zeros, and so is each block in its turn. */
 function blankModel(
   models: ModelSource,
-  { device, dtype, isFull }: { device: Device; dtype: DType; isFull: boolean },
+  options: { device: Device; dtype: DType; isFull: boolean; quantization: Quantization | undefined },
 ): Built<WanTransformer> {
+  const { device, dtype, isFull, quantization } = options;
   const config = models.transformerConfig;
   const shapes = transformerShapes(config);
   const blank = (key: string): Tensor => zeros(shapes.get(key) ?? [], { dtype: typeOf(key), device });
   const typeOf = (key: string): DType => keepsFloat32(key) ? "float32" : dtype;
   const blocks = Array.from({ length: config.numLayers }, () => new Map<string, readonly Tensor[]>());
+  const blockOf = (key: string): Map<string, readonly Tensor[]> | undefined => {
+    const index = /^blocks\.(\d+)\./.exec(key)?.[1];
+    return index === undefined ? undefined : blocks[Number(index)];
+  };
   const source: ParamSource = {
     name: "nothing",
     keys: () => [],
     shapeOf: (key) => shapes.get(key),
     load: (key) => {
-      const index = /^blocks\.(\d+)\./.exec(key)?.[1];
-      if (index === undefined || (isFull && index === "0")) return blank(key);
+      const block = blockOf(key);
+      if (block === undefined || (isFull && block === blocks[0])) return blank(key);
       const param = Tensor.away({ shape: shapes.get(key) ?? [], dtype: typeOf(key), device });
-      blocks[Number(index)]?.set(key, [param]);
+      block.set(key, [param]);
       return param;
+    },
+    loadQuantized: (key) => {
+      const shape = shapes.get(key) ?? [], [out = 0, width = 0] = shape;
+      if (quantization === undefined || !isQuantizedParam(key, { shape, quantization })) return undefined;
+      const weight = QuantizedWeight.away({ quantization, shape: [out, width], dtype: typeOf(key), device });
+      blockOf(key)?.set(key, Object.values(weight.tensors));
+      return weight;
     },
   };
   const built = buildModel(source, { build: (p) => new WanTransformer(p, config), what: "the transformer" });
   if (!isFull) {
-    const one = (key: string): Tensor[] => [blank(key)];
+    const one = (key: string): Tensor[] =>
+      (blockOf(key)?.get(key) ?? []).map((away) => zeros(away.shape, { dtype: away.dtype, device }));
     built.model.blockWeights = new BlockWeights({
       ...{ blocks, device },
       source: { load: one, mapped: one, prefetch: () => {}, release: () => {}, [Symbol.dispose]: () => {} },

@@ -9,5 +9,6 @@ export {
   type TransformerPlace,
   transformerShapes,
 } from "./load.ts";
+export { isQuantizedParam } from "./param_reader.ts";
 export { trainableParts, type TransformerParts } from "./parts.ts";
 export { type Stem, type TransformerInputs, WanTransformer } from "./transformer.ts";

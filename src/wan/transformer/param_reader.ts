@@ -7,6 +7,16 @@ import { weightsSource } from "../component.ts";
 /** The weights of the linear layers of blocks: nearly all of a model. The rest stays as it is. */
 const QUANTIZED = /^blocks\.\d+\.(attn[12]|ffn)\..*\.weight$/;
 
+/** Whether a parameter of a transformer is among those that are quantised, and has a shape that can be. */
+export function isQuantizedParam(
+  key: string,
+  { shape, quantization }: { shape: readonly number[]; quantization: Quantization },
+): boolean {
+  const [out, width, ...more] = shape;
+  if (out === undefined || width === undefined || more.length > 0) return false;
+  return QUANTIZED.test(key) && isQuantizable([out, width], quantization);
+}
+
 /** How parameters are read. */
 export interface ReaderOptions {
   /** What to call the weights in messages. */
@@ -33,11 +43,9 @@ export class ParamReader implements BlockSource {
 
   /** How a parameter is quantised; undefined if it is not. */
   quantizationOf(key: string): Quantization | undefined {
-    const [out, width, ...more] = this.#weights.shapeOf(key);
-    if (this.#quantization === undefined || out === undefined || width === undefined || more.length > 0) {
-      return undefined;
-    }
-    return QUANTIZED.test(key) && isQuantizable([out, width], this.#quantization) ? this.#quantization : undefined;
+    const quantization = this.#quantization;
+    if (quantization === undefined) return undefined;
+    return isQuantizedParam(key, { shape: this.#weights.shapeOf(key), quantization }) ? quantization : undefined;
   }
 
   quantizes(key: string): boolean {
