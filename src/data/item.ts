@@ -101,7 +101,7 @@ function wrongKind(info: MediaInfo, kind: "clip" | "still"): Refusal | undefined
       cure: `rename it to end in .${stillEnding(info)}`,
     };
   }
-  if (kind === "still" && !info.isImage) {
+  if (kind === "still" && !info.isImage && info.container !== "webp_pipe") { // animated WebP is a clip
     return {
       code: "wrong_extension",
       reason: "it is a video with the ending of a picture",
@@ -149,6 +149,9 @@ function notesOn(info: MediaInfo, windows: readonly WindowTimes[]): string[] {
   return [
     ...(info.interlaced ? ["it is interlaced; its fields are merged"] : []),
     ...(info.hasAlpha && info.isImage ? ["its transparent parts become black"] : []),
+    ...(info.numUntimed === undefined
+      ? []
+      : [`${info.numUntimed} of its frames state no duration (10 ms or less); each is taken to last 100 ms`]),
     ...(info.numVideoStreams > 1
       ? [`it has ${info.numVideoStreams} video streams; number ${info.streamIndex} is used`]
       : []),

@@ -49,14 +49,15 @@ export async function findCuts(
   const log = new DecodeLog(info);
   const changes = new Changes();
   const times: number[] = [];
-  const { args } = await decodeArgs(info, {
+  const { args, stdin } = await decodeArgs(info, {
     input: ["-skip_loop_filter", "all"], // small pictures do not show it
     filters: ["showinfo=checksum=0", `scale=${WIDTH}:${HEIGHT}:flags=area`, "format=gray"],
     pixelFormat: "gray",
+    signal,
   });
   const onLine = (line: string): void => log.line(line);
   const { lines } = await asDecodeProblem(info, async () => {
-    await using child = await Child.start("ffmpeg", args, { idleSeconds: IDLE_SECONDS, signal, onLine });
+    await using child = await Child.start("ffmpeg", args, { stdin, idleSeconds: IDLE_SECONDS, signal, onLine });
     await readFixedFrames(child, {
       next: () => new Uint8Array(WIDTH * HEIGHT),
       take: async (frame) => {

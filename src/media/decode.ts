@@ -1,8 +1,9 @@
 /** What every call of ffmpeg that turns a file into raw frames has in common. */
 
+import { animationStream, isAnimation } from "./animation.ts";
 import { INPUT_GUARD, readerArgs } from "./ffprobe.ts";
 import type { MediaInfo } from "./info.ts";
-import { type Child, fileUrl, findPrograms } from "./process.ts";
+import { type Child, type ChildOptions, fileUrl, findPrograms } from "./process.ts";
 import type { Size } from "./crop.ts";
 import { readStill } from "./still.ts";
 
@@ -10,12 +11,15 @@ import { readStill } from "./still.ts";
 export interface DecodeArgs {
   /** Options of the input, such as where to begin. */
   readonly input?: readonly string[];
+  /** The key frame to begin with, for files that are not sought in by `input`; see {@linkcode animationStream}. */
+  readonly from?: number;
   readonly filters: readonly string[];
   readonly pixelFormat: "rgb24" | "gray";
   /** Frames after which ffmpeg ends. */
   readonly most?: number;
   /** Size of a frame, where ffmpeg is to go on while nobody reads, as while an encoder blocks this thread. */
   readonly ahead?: Size | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Bytes of frames that ffmpeg holds while nobody reads. Chosen: 81 frames of 832 x 480 are 97 MB. */
@@ -24,8 +28,8 @@ const AHEAD_BYTES = 160 * 2 ** 20;
 /** Arguments of ffmpeg for raw frames on its standard output, each with the time that it has in the file. */
 export async function decodeArgs(
   info: MediaInfo,
-  { input = [], filters, pixelFormat, most, ahead }: DecodeArgs,
-): Promise<{ args: string[]; stdin?: Uint8Array }> {
+  { input = [], from, filters, pixelFormat, most, ahead, signal }: DecodeArgs,
+): Promise<{ args: string[]; stdin?: ChildOptions["stdin"] }> {
   const { release } = await findPrograms();
   const passAll = release[0] > 5 || release[1] >= 1 ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"];
   const output = [
@@ -36,6 +40,12 @@ export async function decodeArgs(
     "pipe:1",
   ];
   const common = ["-nostdin", "-nostats", ...readerArgs("info"), ...INPUT_GUARD, "-noautorotate", ...input];
+  if (isAnimation(info)) {
+    return {
+      args: [...common, "-f", "matroska", "-i", "pipe:0", ...output],
+      stdin: animationStream(info.path, { from, signal }),
+    };
+  }
   if (!info.isImage) return { args: [...common, "-i", fileUrl(info.path), ...output] };
   const { bytes } = readStill(info.path);
   return { args: [...common, "-f", info.container, "-i", "pipe:0", ...output], stdin: bytes };

@@ -64,6 +64,7 @@ export async function readInOrder(
     input: info.isImage ? [] : ["-thread_type", "slice"],
     filters: pictureFilters(info, options),
     pixelFormat: "rgb24",
+    signal: options.signal,
   });
   await asDecodeProblem(info, async () => {
     await using child = await Child.start("ffmpeg", args, {

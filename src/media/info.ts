@@ -42,18 +42,24 @@ export interface MediaInfo {
   readonly interlaced: boolean;
   /** Marked as HDR (PQ or HLG transfer). */
   readonly hdr: boolean;
+  /** Frames of an animated WebP that state no duration; absent if all do. */
+  readonly numUntimed?: number;
 }
 
 /** Pictures and frames with more pixels are refused from the header. Chosen: above the largest phone cameras. */
 export const MAX_PIXELS = 2 ** 27;
 
-/** Refuses sizes that cannot be meant. @throws {FileProblem} if there are more than {@linkcode MAX_PIXELS} */
-export function checkPixels(path: string, { width, height }: { width: number; height: number }): void {
-  if (width * height <= MAX_PIXELS) return;
+/** Refuses sizes that cannot be meant. @throws {FileProblem} if there are more than `most` */
+export function checkPixels(
+  path: string,
+  { width, height }: { width: number; height: number },
+  most: number = MAX_PIXELS,
+): void {
+  if (width * height <= most) return;
   throw new FileProblem(path, {
     attempt: "read",
     code: "too_large",
-    fact: `it has ${width}x${height} pixels, more than the ${Math.floor(MAX_PIXELS / 1e6)} million that are read`,
+    fact: `it has ${width}x${height} pixels, more than the ${Math.floor(most / 1e6)} million that are read`,
     cure: "make it smaller",
   });
 }
@@ -68,6 +74,7 @@ export function openOrExplain<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
+    if (error instanceof FileProblem) throw error;
     const missing = error instanceof Deno.errors.NotFound;
     const denied = error instanceof Deno.errors.PermissionDenied;
     throw new FileProblem(path, {

@@ -3,6 +3,7 @@
  * the pixels are applied to the size, since that is what a viewer sees.
  */
 
+import { animationInfo } from "./animation.ts";
 import { ffprobe, INPUT_GUARD, readerArgs, readLinesOfFile } from "./ffprobe.ts";
 import { checkPixels, hasAlpha, type MediaInfo, openOrExplain } from "./info.ts";
 import type { Orientation } from "./picture.ts";
@@ -12,6 +13,7 @@ import { type Content, sniffFile } from "./sniff.ts";
 import { probeStill } from "./still.ts";
 import { PacketList, type Timeline, type TimelineFacts } from "./timeline.ts";
 import { parseRatio, toNumber } from "./times.ts";
+import { readAnimation } from "./webp.ts";
 
 /** Options of {@linkcode probe}. */
 export interface ProbeOptions {
@@ -29,6 +31,8 @@ export async function probe(path: string, options: ProbeOptions = {}): Promise<M
   const content = openOrExplain(path, () => sniffFile(path));
   const fact = notMedia(content);
   if (fact !== undefined) throw new FileProblem(path, { attempt: "read", ...fact });
+  const animation = content === "webp" ? readAnimation(path) : undefined;
+  if (animation !== undefined) return animationInfo(path, animation);
   if (content === "jpeg" || content === "png" || content === "webp") return await probeStill(path, options.signal);
   return await probeClip(path, options);
 }

@@ -92,8 +92,8 @@ export function fileUrl(path: string): string {
 
 /** How a child is limited. */
 export interface ChildOptions {
-  /** Bytes for its standard input. */
-  readonly stdin?: Uint8Array | undefined;
+  /** Bytes for its standard input, whole or in pieces; what goes wrong with these is thrown by {@linkcode Child.result}. */
+  readonly stdin?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
   /** The child is killed when it neither reads, writes nor ends for this long. */
   readonly idleSeconds?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -123,6 +123,7 @@ export class Child implements AsyncDisposable {
   #running = true;
   #watching = true;
   #late = false;
+  #feedError: unknown;
 
   private constructor(process: Deno.ChildProcess, options: ChildOptions) {
     this.#process = process;
@@ -159,7 +160,8 @@ export class Child implements AsyncDisposable {
 
   /**
    * Waits for the end.
-   * @throws {DataError} if it was killed for being idle; the signal's reason if that was raised
+   * @throws {DataError} if it was killed for being idle; the signal's reason if that was raised; what the pieces of its
+   * standard input threw
    */
   async result(): Promise<ChildResult> {
     const [{ code }] = await Promise.all([this.#process.status, this.#settled]);
@@ -171,6 +173,7 @@ export class Child implements AsyncDisposable {
         cure: "check that the file and its disk can be read",
       });
     }
+    if (this.#feedError !== undefined) throw this.#feedError;
     return { code, lines: this.#lines };
   }
 
@@ -230,16 +233,28 @@ export class Child implements AsyncDisposable {
     const { stdin } = this.#options;
     if (stdin === undefined) return;
     const writer = this.#process.stdin.getWriter();
-    const PIECE = 1 << 20;
     try {
-      for (let at = 0; at < stdin.length; at += PIECE) {
-        await writer.write(stdin.subarray(at, at + PIECE));
-        this.#touch();
+      for await (const piece of stdin instanceof Uint8Array ? [stdin] : stdin) {
+        if (!await this.#write(writer, piece)) break;
       }
-    } catch {
-      // it ended without reading everything; its exit code and its words say whether that is wrong
+    } catch (error) {
+      this.#feedError = error;
     } finally {
       await writer.close().catch(() => {});
+    }
+  }
+
+  /** Whether it took the bytes; else it ended, and its exit code and its words say whether that is wrong. */
+  async #write(writer: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<boolean> {
+    const PIECE = 1 << 20;
+    try {
+      for (let at = 0; at < bytes.length; at += PIECE) {
+        await writer.write(bytes.subarray(at, at + PIECE));
+        this.#touch();
+      }
+      return true;
+    } catch {
+      return false;
     }
   }
 }

@@ -5,6 +5,7 @@
  * decoded from its start.
  */
 
+import { isAnimation } from "./animation.ts";
 import { decodeArgs, readFixedFrames } from "./decode.ts";
 import { DAMAGE } from "./decode_log.ts";
 import { pictureFilters, type PictureOptions } from "./filters.ts";
@@ -46,18 +47,21 @@ export async function seekFrames(
   const stamps = stampsOf(timeline);
   const key = keyBefore(timeline, (wanted[0] ?? 0) - (info.interlaced ? FIELDS_BEFORE : 0));
   const log = new SeekLog({ stamps: wanted.map((index) => stamps[index] ?? 0), tick: timeline.tick, sought: key > 0 });
-  const { args } = await decodeArgs(info, {
-    input: key === 0 ? ["-copyts"] : seekTo((stamps[key] ?? 0) + timeline.tick / 4),
+  const { args, stdin } = await decodeArgs(info, {
+    from: key,
+    input: key === 0 || isAnimation(info) ? ["-copyts"] : seekTo((stamps[key] ?? 0) + timeline.tick / 4),
     filters: pictureFilters(info, options, log.select),
     pixelFormat: "rgb24",
     most: wanted.length, // else it would decode on unseen, as nothing more passes
     ahead: { width, height },
+    signal,
   });
   const frameBytes = width * height * 3;
   const pixels = new Uint8Array(frameBytes * numFrames);
   const places = placesOf(chosen, wanted);
   let received = 0;
   await using child = await Child.start("ffmpeg", args, {
+    stdin,
     idleSeconds: IDLE_SECONDS,
     signal,
     onLine: (line) => log.line(line),
