@@ -9,7 +9,7 @@ import { INPUT_GUARD, readerArgs } from "./ffprobe.ts";
 import { type MediaInfo } from "./info.ts";
 import { matroskaFrameHead, matroskaHead } from "./matroska.ts";
 import { FileProblem } from "./problem.ts";
-import { Child, findPrograms, lastUsefulLine } from "./process.ts";
+import { Child, cleanLine, findPrograms } from "./process.ts";
 import { packRuns } from "./timeline.ts";
 import type { Ratio } from "./times.ts";
 import { readAnimation, stillOf, type WebpAnimation, type WebpFrame } from "./webp.ts";
@@ -18,7 +18,7 @@ const CONTAINER = "webp_pipe";
 /** Seconds of a tick of WebP's clock. */
 const TICK = 1e-3;
 const IDLE_SECONDS = 60;
-const TO_RGBA = "scale=flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp,format=rgba";
+const TO_RGBA = "showinfo=checksum=0,scale=flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp,format=rgba";
 
 /** Whether a file is a clip of frames that ffmpeg cannot put together by itself. */
 export function isAnimation({ isImage, container }: Pick<MediaInfo, "isImage" | "container">): boolean {
@@ -88,10 +88,12 @@ export async function* animationStream(
   yield matroskaHead(animation);
   const frames = animation.frames.slice(from);
   const canvas = new Uint8Array(animation.width * animation.height * 3);
+  const log = new StillsLog();
   await using child = await Child.start("ffmpeg", await stillsArgs(), {
     stdin: stills(path, frames),
     idleSeconds: IDLE_SECONDS,
     signal,
+    onLine: (line) => log.line(line),
   });
   const reader = new ExactReader(child);
   let pixels = new Uint8Array(0);
@@ -99,7 +101,9 @@ export async function* animationStream(
     const bytes = frame.width * frame.height * 4;
     if (pixels.length < bytes) pixels = new Uint8Array(bytes);
     const rgba = pixels.subarray(0, bytes);
-    if (!await reader.fill(rgba)) throw damage(path, { frame: from + index, lines: (await child.result()).lines });
+    if (!await log.isNext(index, child) || !await reader.fill(rgba)) {
+      throw damage(path, { frame: from + index, line: log.error });
+    }
     putFrame(canvas, { rgba, frame, stride: animation.width * 3 });
     yield matroskaFrameHead({ time: frame.time, bytes: canvas.length });
     yield canvas;
@@ -107,12 +111,12 @@ export async function* animationStream(
   }
 }
 
-/** Stills in a row, each of its own size, as raw RGBA; it ends at the first that is damaged. */
+/** Stills in a row, each of its own size, as raw RGBA. */
 async function stillsArgs(): Promise<string[]> {
   const { release } = await findPrograms();
   const passAll = release[0] > 5 || release[1] >= 1 ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"];
   return [
-    ...["-nostdin", "-nostats", "-xerror", ...readerArgs("error"), ...INPUT_GUARD, "-f", CONTAINER, "-i", "pipe:0"],
+    ...["-nostdin", "-nostats", ...readerArgs("info"), ...INPUT_GUARD, "-f", CONTAINER, "-i", "pipe:0"],
     ...[
       "-autoscale",
       "0",
@@ -185,13 +189,38 @@ function steadyRate(times: readonly number[]): Ratio | undefined {
   return rates.find(({ num, den }) => times.every((time, at) => Math.abs(time - at * 1000 * den / num) <= 1));
 }
 
-function damage(path: string, { frame, lines }: { frame: number; lines: readonly string[] }): FileProblem {
+function damage(path: string, { frame, line }: { frame: number; line: string | undefined }): FileProblem {
   return new FileProblem(path, {
     attempt: "decode",
     code: "corrupt_frames",
-    fact: `it is damaged at frame ${frame} (${lastUsefulLine(lines)})`,
+    fact: `it is damaged at frame ${frame}${line === undefined ? "" : ` (${line})`}`,
     cure: "replace it with a whole copy, re-encode it, or remove it",
   });
+}
+
+/** Reads ffmpeg's log while it decodes stills: a damaged one is left out, and those after it keep their numbers. */
+class StillsLog {
+  readonly #numbers: number[] = [];
+  /** The first complaint. */
+  error: string | undefined;
+  #wake: () => void = () => {};
+
+  line(line: string): void {
+    const shown = /Parsed_showinfo.* n: *(\d+) pts: *(\S+) /.exec(line);
+    if (shown !== null) this.#numbers.push(Number(shown[2]));
+    else if (/\[(error|fatal)\]/.test(line)) this.error ??= cleanLine(line);
+    this.#wake();
+  }
+
+  /** Whether the frame that comes next is this one; waits for its line. */
+  async isNext(index: number, child: Child): Promise<boolean> {
+    while (this.#numbers.length <= index) {
+      const woken = new Promise<false>((resolve) => this.#wake = () => resolve(false));
+      const ended = await Promise.race([woken, child.result().then(() => true)]);
+      if (ended && this.#numbers.length <= index) return false;
+    }
+    return this.#numbers[index] === index;
+  }
 }
 
 /** Reads a child's output in pieces of one's own size. */
