@@ -2,7 +2,7 @@
 
 import { canonicalJson } from "../base/mod.ts";
 import type { DataConfig } from "../config/mod.ts";
-import { type Crop, frameTimes, keyTimes, type MediaInfo, type SceneFacts } from "../media/mod.ts";
+import { type Crop, frameTimes, isAnimation, keyTimes, type MediaInfo, type SceneFacts } from "../media/mod.ts";
 import { augments, augmentWindow } from "./augment.ts";
 import { type Buckets, type FitLimits, fitToBuckets } from "./bucket.ts";
 import type { Refusal } from "./codes.ts";
@@ -101,7 +101,7 @@ function wrongKind(info: MediaInfo, kind: "clip" | "still"): Refusal | undefined
       cure: `rename it to end in .${stillEnding(info)}`,
     };
   }
-  if (kind === "still" && !info.isImage && info.container !== "webp_pipe") { // animated WebP is a clip
+  if (kind === "still" && !info.isImage && !isAnimation(info)) {
     return {
       code: "wrong_extension",
       reason: "it is a video with the ending of a picture",

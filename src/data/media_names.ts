@@ -3,6 +3,7 @@
 import { extname } from "node:path";
 
 const CLIPS = [".mp4", ".mov", ".avi", ".webm", ".mkv", ".gif"];
+/** An animated `.webp` turns out to be a clip when it is looked at. */
 const STILLS = [".jpg", ".jpeg", ".png", ".webp"];
 const KINDS = new Map<string, "clip" | "still">([
   ...CLIPS.map((ending) => [ending, "clip"] as const),

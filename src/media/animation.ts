@@ -14,7 +14,8 @@ import { packRuns } from "./timeline.ts";
 import type { Ratio } from "./times.ts";
 import { readAnimation, stillOf, type WebpAnimation, type WebpFrame } from "./webp.ts";
 
-const CONTAINER = "webp_pipe";
+/** How such a file is told from a still, whose container is named `webp_pipe`. */
+const CONTAINER = "webp";
 /** Seconds of a tick of WebP's clock. */
 const TICK = 1e-3;
 const IDLE_SECONDS = 60;
@@ -116,7 +117,7 @@ async function stillsArgs(): Promise<string[]> {
   const { release } = await findPrograms();
   const passAll = release[0] > 5 || release[1] >= 1 ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"];
   return [
-    ...["-nostdin", "-nostats", ...readerArgs("info"), ...INPUT_GUARD, "-f", CONTAINER, "-i", "pipe:0"],
+    ...["-nostdin", "-nostats", ...readerArgs("info"), ...INPUT_GUARD, "-f", "webp_pipe", "-i", "pipe:0"],
     ...[
       "-autoscale",
       "0",

@@ -11,7 +11,7 @@ export interface MediaInfo {
   readonly path: string;
   /** A still picture, by content (JPEG, PNG, WebP). */
   readonly isImage: boolean;
-  /** The container's name in ffmpeg, such as `mov,mp4,m4a,3gp,3g2,mj2`, or the demuxer of a still. */
+  /** The container's name in ffmpeg, such as `mov,mp4,m4a,3gp,3g2,mj2`, the demuxer of a still, or `webp` where it is animated. */
   readonly container: string;
   readonly codec: string;
   readonly pixelFormat: string;

@@ -1,5 +1,6 @@
 /** Clips and pictures in, clips and pictures out, by way of the ffmpeg and ffprobe programs. */
 
+export { isAnimation } from "./animation.ts";
 export { readComment } from "./comment.ts";
 export { COMMENT_FILE } from "./frames_out.ts";
 export { type VideoCodec, videoCodec, type VideoForm, videoForm } from "./containers.ts";

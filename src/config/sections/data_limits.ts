@@ -48,7 +48,8 @@ export const dataLimitsSchema = section({
   }),
   containers: field(words.optional(), {
     title: "Containers",
-    description: "Only clips in these containers are used, by ffmpeg's names: mp4, mov, webm, matroska, avi, gif.",
+    description:
+      "Only clips in these containers are used, by ffmpeg's names: mp4, mov, webm, matroska, avi, gif, webp.",
   }),
   codecs: field(words.optional(), {
     title: "Codecs",
