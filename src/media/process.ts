@@ -23,6 +23,10 @@ const LEAST_MAJOR = 5;
 const CURE = "install it with `apt-get install ffmpeg` (macOS: `brew install ffmpeg`), or name the program in ";
 const MAX_STDERR_LINES = 200;
 const GRACE_MS = 500;
+/** Bytes that are read at once at most; a pipe holds as many. */
+const PIECE = 1 << 16;
+/** Bytes that are written at once. */
+const STDIN_PIECE = 1 << 20;
 
 let found: { key: string; programs: Promise<Programs> } | undefined;
 
@@ -116,23 +120,25 @@ export class Child implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
   readonly #lines: string[] = [];
   readonly #settled: Promise<unknown>;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+  readonly #reader: ReadableStreamBYOBReader;
   readonly #options: ChildOptions;
   readonly #abort: () => void;
+  /** Filled anew by each read: a buffer of its own for every piece would keep the garbage collector busy. */
+  #piece: Uint8Array<ArrayBuffer> = new Uint8Array(PIECE);
+  #heardAt = performance.now();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running = true;
-  #watching = true;
   #late = false;
   #feedError: unknown;
 
   private constructor(process: Deno.ChildProcess, options: ChildOptions) {
     this.#process = process;
     this.#options = options;
-    this.#reader = process.stdout.getReader();
+    this.#reader = process.stdout.getReader({ mode: "byob" });
     this.#abort = () => this.kill();
     options.signal?.addEventListener("abort", this.#abort, { once: true });
     if (options.signal?.aborted) this.kill();
-    this.#touch();
+    this.#watch((options.idleSeconds ?? Infinity) * 1000);
     this.#settled = Promise.allSettled([this.#readLines(), this.#feed()]);
   }
 
@@ -151,10 +157,11 @@ export class Child implements AsyncDisposable {
     return new Child(process, options);
   }
 
-  /** The next bytes of standard output; undefined at its end. */
+  /** The next bytes of standard output, which hold until the next read; undefined at its end. */
   async read(): Promise<Uint8Array | undefined> {
-    const { value, done } = await this.#reader.read();
+    const { value, done } = await this.#reader.read(this.#piece);
     this.#touch();
+    if (value !== undefined) this.#piece = new Uint8Array(value.buffer);
     return done ? undefined : value;
   }
 
@@ -194,19 +201,28 @@ export class Child implements AsyncDisposable {
   }
 
   #touch(): void {
-    clearTimeout(this.#timer);
-    const { idleSeconds } = this.#options;
-    if (idleSeconds === undefined || !this.#watching) return;
-    const giveUp = (): void => {
-      this.#late = true;
-      this.kill();
-    };
-    // a long native call of ours may have held up this timer and the child's output alike: look once more
-    this.#timer = setTimeout(() => this.#timer = setTimeout(giveUp, GRACE_MS), idleSeconds * 1000);
+    this.#heardAt = performance.now();
+  }
+
+  /** Looks again when the child could have been idle for too long, as it was heard of so often that a timer each is dear. */
+  #watch(ms: number): void {
+    if (ms === Infinity) return;
+    this.#timer = setTimeout(() => {
+      const idleMs = (this.#options.idleSeconds ?? Infinity) * 1000;
+      const heard = performance.now() - this.#heardAt;
+      if (heard < idleMs) return this.#watch(idleMs - heard);
+      // a long native call of ours may have held up this timer and the child's output alike: look once more
+      const before = this.#heardAt;
+      this.#timer = setTimeout(() => this.#heardAt === before ? this.#giveUp() : this.#watch(idleMs), GRACE_MS);
+    }, ms);
+  }
+
+  #giveUp(): void {
+    this.#late = true;
+    this.kill();
   }
 
   #stopWatching(): void {
-    this.#watching = false;
     clearTimeout(this.#timer);
     this.#options.signal?.removeEventListener("abort", this.#abort);
   }
@@ -246,10 +262,9 @@ export class Child implements AsyncDisposable {
 
   /** Whether it took the bytes; else it ended, and its exit code and its words say whether that is wrong. */
   async #write(writer: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<boolean> {
-    const PIECE = 1 << 20;
     try {
-      for (let at = 0; at < bytes.length; at += PIECE) {
-        await writer.write(bytes.subarray(at, at + PIECE));
+      for (let at = 0; at < bytes.length; at += STDIN_PIECE) {
+        await writer.write(bytes.subarray(at, at + STDIN_PIECE));
         this.#touch();
       }
       return true;
@@ -267,7 +282,9 @@ export async function runProgram(
 ): Promise<ChildResult & { readonly stdout: Uint8Array }> {
   await using child = await Child.start(name, args, options);
   const pieces: Uint8Array[] = [];
-  for (let piece = await child.read(); piece !== undefined; piece = await child.read()) pieces.push(piece);
+  for (let piece = await child.read(); piece !== undefined; piece = await child.read()) {
+    pieces.push(piece.slice());
+  }
   const result = await child.result();
   const stdout = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;

@@ -109,8 +109,8 @@ try {
   if (wanted("frames")) {
     await withFolder(async (folder) => {
       console.log(`${"".padEnd(34)} ${"ours".padStart(10)} ${"ffmpeg".padStart(12)}   ratio`);
-      for (const { name, compared } of await benchFrames(rounds, { folder, cpuTime: values.cpu })) {
-        console.log(report(name, compared, LIMITS.frames));
+      for (const { name, compared, alike } of await benchFrames(rounds, { folder, cpuTime: values.cpu })) {
+        console.log(report(name, compared, alike ? LIMITS.frames : undefined));
       }
     });
   }
