@@ -97,7 +97,7 @@ export async function* animationStream(
     onLine: (line) => log.line(line),
   });
   const reader = new ExactReader(child);
-  let pixels = new Uint8Array(0);
+  let pixels = new Uint8Array(0); // as long as the largest frame so far
   for (const [index, frame] of frames.entries()) {
     const bytes = frame.width * frame.height * 4;
     if (pixels.length < bytes) pixels = new Uint8Array(bytes);

@@ -91,3 +91,11 @@ for (
     assert.notEqual(plan.cure, "");
   });
 }
+
+Deno.test("planItem() takes an animated WebP for a clip, and says which times were made up", () => {
+  const animated = { ...info, container: "webp", codec: "webp", numUntimed: 3 };
+  const plan = planItem(animated, { kind: "still", settings, content: CONTENT }); // as its ending says
+  assert.ok(plan.status === "used");
+  assert.deepEqual(plan.items.map(({ bucket }) => bucket), ["64x64x17"]);
+  assert.deepEqual(plan.notes, ["3 of its frames state no duration (10 ms or less); each is taken to last 100 ms"]);
+});

@@ -111,6 +111,20 @@ Deno.test("frames are put at their place, blended or not, and cleared, over blac
   });
 });
 
+Deno.test("an animated WebP is turned as its EXIF says", async () => {
+  await withFolder(async (folder) => {
+    const path = join(folder, "turned.webp");
+    const corner = solid({ width: 8, height: 4, rgba: RED }); // at the top left, as stored
+    Deno.writeFileSync(path, animatedWebp({ ...CANVAS, orientation: 6 }, [solid({ ...CANVAS, rgba: BLUE }), corner]));
+    const info = await probe(path);
+    assert.deepEqual([info.width, info.height], [16, 32]);
+    const { pixels } = await readFrames(info, { width: 16, height: 32, fps: 10, numFrames: 2 });
+    const at = 16 * 32 * 3;
+    assert.deepEqual([...pixels.subarray(at, at + 3)], [0, 0, 255]);
+    assert.deepEqual([...pixels.subarray(at + 45, at + 48)], [255, 0, 0]); // now at the top right
+  });
+});
+
 Deno.test("lossy frames with opacity of their own are read beside lossless ones", async () => {
   await withFolder(async (folder) => {
     const stillPath = join(folder, "still.webp");

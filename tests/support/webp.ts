@@ -53,8 +53,11 @@ export function pictureOf(still: Uint8Array, size: { width: number; height: numb
   return { ...size, chunks: concat(kept) };
 }
 
-/** The bytes of an animated WebP. */
-export function animatedWebp(canvas: { width: number; height: number }, frames: readonly WebpPlace[]): Uint8Array {
+/** The bytes of an animated WebP. @param canvas.orientation as in EXIF, told behind the frames */
+export function animatedWebp(
+  { orientation, ...canvas }: { width: number; height: number; orientation?: number },
+  frames: readonly WebpPlace[],
+): Uint8Array {
   const head = new Uint8Array(10);
   head[0] = 0x12; // animated, with opacity
   put24(head, 4, canvas.width - 1);
@@ -65,8 +68,15 @@ export function animatedWebp(canvas: { width: number; height: number }, frames: 
     chunk("VP8X", head),
     chunk("ANIM", background),
     ...frames.map((frame) => chunk("ANMF", frameBody(frame))),
+    ...(orientation === undefined ? [] : [chunk("EXIF", exif(orientation))]),
   ]);
   return chunk("RIFF", body);
+}
+
+/** A small TIFF with one entry. */
+function exif(orientation: number): Uint8Array {
+  const entry = [0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0];
+  return Uint8Array.from([0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, ...entry, 0, 0, 0, 0]);
 }
 
 function frameBody(
