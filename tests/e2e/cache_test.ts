@@ -114,7 +114,7 @@ Deno.test("cache verify finds a damaged entry and repairs it; the next fill make
     );
     const repaired = JSON.parse((await run(["cache", "verify", path, "--repair", "--json"])).stdout);
     assert.deepEqual(repaired.damaged.map((entry: { path: string }) => entry.path), [join(own, name)]);
-    assert.deepEqual((await fill(workplace, path)).encoded, { latents: 1, text: 0 });
+    assert.deepEqual((await fill(workplace, path)).encoded, { latents: 1, text: 0, condition: 0, mask: 0 });
     assert.deepEqual(Deno.readFileSync(join(own, name)), bytes);
     const stats = JSON.parse((await run(["cache", "stats", own, "--json"])).stdout);
     assert.deepEqual(stats, { ...cacheStats(own), knownFiles: 1, oldestUse: stats.oldestUse });
