@@ -44,7 +44,9 @@ type RawOrProblem = Raw | ListProblem;
 /** Keys and columns in the order in which they count; capitals, blanks and dashes in them do not. */
 const NAMES = ("file_name filename file file_path filepath path video video_path video_file video_name clip media " +
   "media_path name image image_path image_file").split(" ");
-const CAPTIONS = "caption text prompt description".split(" ");
+const CAPTION_KEYS = "caption text prompt description".split(" ").map((word) =>
+  new RegExp(`^${word}s?(_?\\d+|_long|_short)?$`)
+);
 const IMAGES = "first_frame start_image input_image image image_path".split(" ");
 const MASKS = "mask mask_path mask_video".split(" ");
 const MOST_BYTES = 2 ** 28;
@@ -222,8 +224,7 @@ function toEntry({ place, line, value }: Raw): ListEntry | ListProblem {
 
 /** All captions of the first spelling that is there: `caption`, `captions`, `caption_2`, `caption_long`; undefined if one is no text. */
 function captionsOf(fields: ReadonlyMap<string, unknown>): string[] | undefined {
-  for (const word of CAPTIONS) {
-    const pattern = new RegExp(`^${word}s?(_?\\d+|_long|_short)?$`);
+  for (const pattern of CAPTION_KEYS) {
     const values = [...fields].filter(([key, value]) => pattern.test(key) && value !== null).flatMap(([, value]) =>
       value
     );

@@ -71,9 +71,19 @@ function clipWindows(
   { duration, timeline }: MediaInfo,
   { settings, scenes, seed }: { settings: PlanSettings; scenes: SceneFacts; seed: bigint },
 ): WindowTimes[][] {
-  const lastFrame = timeline === undefined ? duration : frameTimes(timeline).at(-1) ?? 0;
-  const keys = timeline === undefined ? [0] : keyTimes(timeline);
-  return chooseWindows({ duration, lastFrame, keys, scenes, seed }, settings);
+  const clip = {
+    duration,
+    scenes,
+    seed,
+    // few strategies ask for these
+    get lastFrame(): number {
+      return timeline === undefined ? duration : frameTimes(timeline).at(-1) ?? 0;
+    },
+    get keys(): readonly number[] {
+      return timeline === undefined ? [0] : keyTimes(timeline);
+    },
+  };
+  return chooseWindows(clip, settings);
 }
 
 /** An item's variants: as many as the strategy gave, or as there are augmentations of its one window. */

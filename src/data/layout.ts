@@ -125,6 +125,7 @@ class Names {
   }
 
   find(own: string): string | undefined {
+    if (this.#byStem.size === 0) return undefined;
     for (const key of this.#media.keysOf(own)) {
       const path = this.#byStem.get(key) ?? this.#byStem.get(key.normalize("NFC"));
       if (path !== undefined) return path;
@@ -143,6 +144,8 @@ class Names {
 class FolderNames {
   readonly #names: ReadonlySet<string>;
   readonly #without = new Map<string, string | undefined>();
+  /** The folder that was asked for last, and it without the one of the names: most files lie where the last one lay. */
+  #last: { readonly folder: string; readonly rest: string | undefined } | undefined;
 
   constructor(names: ReadonlySet<string>) {
     this.#names = names;
@@ -151,9 +154,13 @@ class FolderNames {
   /** A path without the last of its folders that has one of the names; undefined if none has. */
   without(path: string): string | undefined {
     const at = path.lastIndexOf(sep);
-    const folder = path.slice(0, Math.max(at, 0));
-    if (!this.#without.has(folder)) this.#without.set(folder, this.#find(folder));
-    const rest = this.#without.get(folder);
+    let last = this.#last;
+    if (last?.folder.length !== at || !path.startsWith(last.folder)) {
+      const folder = path.slice(0, Math.max(at, 0));
+      if (!this.#without.has(folder)) this.#without.set(folder, this.#find(folder));
+      this.#last = last = { folder, rest: this.#without.get(folder) };
+    }
+    const { rest } = last;
     return rest === undefined ? undefined : rest + path.slice(at);
   }
 

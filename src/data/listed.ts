@@ -90,6 +90,8 @@ export class Listed {
   }
 
   #find(list: string, name: string): string | Missing {
+    const beside = this.#known?.get(resolve(list, "..", name));
+    if (beside !== undefined) return beside; // most are found at once
     const slashed = name.replaceAll("\\", "/");
     const folders = [dirname(list), this.#scope.root];
     const paths = folders.flatMap((folder) => [resolve(folder, name), resolve(folder, slashed)]);

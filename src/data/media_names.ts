@@ -1,6 +1,6 @@
 /** What a file is by its name's ending. */
 
-import { extname } from "node:path";
+import { sep } from "node:path";
 
 const CLIPS = [".mp4", ".mov", ".avi", ".webm", ".mkv", ".gif"];
 /** An animated `.webp` turns out to be a clip when it is looked at. */
@@ -17,14 +17,20 @@ const OTHERS = new Set(
 /** Endings of clips and stills. */
 export const MEDIA_ENDINGS: readonly string[] = [...CLIPS, ...STILLS];
 
-/** The ending of a name, with its dot, in lower case. */
+/** The ending of a name, with its dot, in lower case; empty for a name whose only dot is its first character. */
 export function ending(path: string): string {
-  return extname(path).toLowerCase();
+  return path.slice(endOfStem(path)).toLowerCase();
 }
 
 /** A path without its name's ending. */
 export function stem(path: string): string {
-  return path.slice(0, path.length - extname(path).length);
+  return path.slice(0, endOfStem(path));
+}
+
+/** Where the ending begins. It is asked for many times for every file. */
+function endOfStem(path: string): number {
+  const dot = path.lastIndexOf(".");
+  return dot > path.lastIndexOf(sep) + 1 ? dot : path.length;
 }
 
 /** Whether a name's ending says clip or still; "other" for media that is not read. */

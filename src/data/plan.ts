@@ -80,6 +80,8 @@ export interface PlanOptions {
 const AUTO_VARIANTS = 4;
 /** Files that are probed at the same time. */
 const AT_ONCE = 2;
+/** Files whose facts are read at one go. */
+const READ_AHEAD = 256;
 
 /**
  * Decides over every file; nothing is decoded and no weights are needed. Rejections are told by `file` events.
@@ -102,6 +104,9 @@ export async function planDataset(config: DataConfig, options: PlanOptions): Pro
       options.signal?.throwIfAborted();
       const file = scan.found[index];
       if (file === undefined) return;
+      if (index % READ_AHEAD === 0) {
+        facts.readAhead(scan.found.slice(index, index + READ_AHEAD).map(({ path }) => path));
+      }
       stage.begin(file.path);
       results[index] = await planFile(file, { settings, facts, version, signal: options.signal });
       stage.end();

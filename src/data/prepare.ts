@@ -175,12 +175,14 @@ function itemsOf({ planned, windows }: FileWindows): DatasetItem[] {
     const [first] = variants;
     if (first === undefined) return [];
     const { frames, fps, speed, crop: { width, height } } = first;
-    const shape = { frames, fps, speed, width, height };
-    const beside = {
+    const { content } = planned;
+    const item = { path, content, captions, frames, fps, speed, width, height, repeats, weight, bucket, latentsKeys };
+    if (conditionKeys.length + maskKeys.length === 0) return [item];
+    return [{
+      ...item,
       ...(conditionKeys.length === 0 ? {} : { conditionKeys }),
       ...(maskKeys.length === 0 ? {} : { maskKeys }),
-    };
-    return [{ path, content: planned.content, captions, ...shape, repeats, weight, bucket, latentsKeys, ...beside }];
+    }];
   });
 }
 

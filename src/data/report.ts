@@ -120,7 +120,11 @@ function reportedFile({ file, info, plan }: PlannedFile, alike: string | undefin
   return {
     path: file.path,
     kind: info.isImage ? "still" : "clip",
-    ...{ container, codec, width, height, fps },
+    container,
+    codec,
+    width,
+    height,
+    fps,
     seconds: duration,
     secondsUsed: info.isImage ? 0 : coveredSeconds(all, duration),
     captions: file.captions,
@@ -132,7 +136,8 @@ function reportedFile({ file, info, plan }: PlannedFile, alike: string | undefin
 
 function reportedWindow(window: Window, rest: { bucket: string; variants: number }): ReportedWindow {
   const { start, frames, fps, speed, crop } = window;
-  return { start, seconds: frames / fps * speed, frames, fps, speed, crop, ...rest };
+  const { bucket, variants } = rest;
+  return { start, seconds: frames / fps * speed, frames, fps, speed, crop, bucket, variants };
 }
 
 function bucketsOf(files: readonly ReportedFile[]): ReportedBucket[] {

@@ -90,8 +90,9 @@ function scanSource(
     try {
       const { prompts, notes } = captions.of(path);
       const { repeats, weight } = source;
-      const image = listed.of(path)?.image ?? layout.imageOf(path);
-      const mask = listed.of(path)?.mask ?? layout.maskOf(path);
+      const entry = listed.of(path);
+      const image = entry?.image ?? layout.imageOf(path);
+      const mask = entry?.mask ?? layout.maskOf(path);
       result.found.push({ path, kind, captions: prompts, repeats, weight, source: index, image, mask, notes });
     } catch (error) {
       if (!(error instanceof CaptionProblem)) throw error;

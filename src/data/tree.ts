@@ -38,9 +38,10 @@ export function listTree(root: string): Tree {
         continue;
       }
       visited.add(real);
+      const before = join(folder, "_").slice(0, -1); // what stands before the names in it
       for (const entry of [...Deno.readDirSync(folder)].sort((a, b) => a.name < b.name ? -1 : 1)) {
         if (entry.name.startsWith(".")) continue;
-        const path = join(folder, entry.name);
+        const path = before + entry.name;
         const kind = kindOf(path, entry);
         if (kind === "folder") (entry.isSymlink ? links : folders).push(path);
         else files.push(kind === "file" ? { path } : { path, problem: kind });

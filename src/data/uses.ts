@@ -30,7 +30,7 @@ export class CacheUse implements Disposable {
    */
   static async begin(folder: string, keys: Iterable<CacheKey>): Promise<CacheUse> {
     const uses = makeFolder(join(folder, "uses"));
-    const bytes = Buffer.concat([...new Set(keys)].sort().map((key) => Buffer.from(key, "hex")));
+    const bytes = Uint8Array.fromHex([...new Set(keys)].sort().join(""));
     const path = join(uses, `${sha256(bytes)}.keys`);
     using _gate = await openGate(folder, { alone: false });
     try {

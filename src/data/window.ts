@@ -75,11 +75,12 @@ export function timingNotes(times: readonly number[], { start, frames, fps, spee
   const chosen = chooseFrames(times, { fps: fps / speed, numFrames: frames, start });
   let longest = 1;
   let run = 1;
+  let distinct = 1; // they ascend
   for (let k = 1; k < chosen.length; k++) {
     run = chosen[k] === chosen[k - 1] ? run + 1 : 1;
     longest = Math.max(longest, run);
+    if (run === 1) distinct++;
   }
-  const distinct = new Set(chosen).size;
   if (longest / fps > 1) {
     return [`one of its frames stands still for ${(longest / fps).toFixed(1)} s (a gap in its timestamps)`];
   }
