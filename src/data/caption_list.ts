@@ -8,7 +8,7 @@ import { type ParseError, parseTree } from "jsonc-parser";
 import { messageOf } from "../base/mod.ts";
 import { CaptionProblem, type Refusal } from "./codes.ts";
 import { type CsvRow, guessSeparator, readCsv } from "./csv.ts";
-import { isMediaName, MEDIA_ENDINGS } from "./media_names.ts";
+import { ending, isMediaName, MEDIA_ENDINGS, stem } from "./media_names.ts";
 import { decodeText } from "./text_encoding.ts";
 
 /** What a list says about a file. */
@@ -57,10 +57,12 @@ export const LIST_ENDINGS: ReadonlySet<string> = new Set([".jsonl", ".json", ".c
 
 /** Whether a file of a source is a list of captions by its name. */
 export function isListName(path: string): boolean {
-  const ending = extname(path).toLowerCase();
-  const stem = basename(path, extname(path)).toLowerCase();
-  if (ending === ".txt") return stem === "captions" || stem === "prompts";
-  return LIST_ENDINGS.has(ending) && /^(captions|metadata|dataset|prompts)$/.test(stem);
+  const own = ending(path);
+  if (own !== ".txt" && !LIST_ENDINGS.has(own)) return false;
+  const name = basename(stem(path)).toLowerCase();
+  return own === ".txt"
+    ? name === "captions" || name === "prompts"
+    : /^(captions|metadata|dataset|prompts)$/.test(name);
 }
 
 /** Reads a list. @throws {CaptionProblem} if it cannot be read at all */

@@ -78,7 +78,7 @@ export class Captions {
     const cleaned = entry.captions.map(cleanCaption);
     const texts = cleaned.map(({ text }) => text.split("\n").filter((line) => line !== "").join(" "));
     const notes = cleaned.flatMap((one) => one.notes);
-    const lines = entry.places.length;
+    const lines = entry.numLines;
     const several = lines > 1 ? [`it is named ${lines} times in lists of captions; all of these are used`] : [];
     return { texts: texts.filter((text) => text !== ""), notes: [...notes, ...several] };
   }

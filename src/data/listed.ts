@@ -11,8 +11,8 @@ export interface ListedFile {
   readonly captions: readonly string[];
   readonly image?: string | undefined;
   readonly mask?: string | undefined;
-  /** Lines that name the file: `captions.jsonl, line 5`. */
-  readonly places: readonly string[];
+  /** How many lines of lists name the file. */
+  readonly numLines: number;
 }
 
 /** Where names of a list may lead. */
@@ -27,7 +27,7 @@ export interface ListScope {
 export class Listed {
   /** Lines that cannot be used. */
   readonly problems: RejectedFile[] = [];
-  readonly #files = new Map<string, { captions: Set<string>; image?: string; mask?: string; places: string[] }>();
+  readonly #files = new Map<string, { captions: Set<string>; image?: string; mask?: string; numLines: number }>();
   readonly #captionless = new Map<string, RejectedFile[]>();
   readonly #companions = new Set<string>();
   readonly #scope: ListScope;
@@ -70,7 +70,7 @@ export class Listed {
     };
     const path = this.#find(list, entry.name);
     if (typeof path !== "string") return refuse(path.code, path.fact, path.cure);
-    const file = this.#files.get(path) ?? { captions: new Set(), places: [] };
+    const file = this.#files.get(path) ?? { captions: new Set(), numLines: 0 };
     for (const role of ["image", "mask"] as const) {
       const name = entry[role];
       if (name === undefined) continue;
@@ -80,7 +80,7 @@ export class Listed {
       this.#companions.add(own);
     }
     captions.forEach((caption) => file.captions.add(caption));
-    file.places.push(`${quoteName(list)}, ${place}`);
+    file.numLines++;
     this.#files.set(path, file);
     if (captions.length > 0) return;
     const lines = this.#captionless.get(path) ?? [];
@@ -135,7 +135,10 @@ function missing(name: string): Missing {
 function namesOf(media: readonly string[]): Map<string, string> {
   const names = new Map<string, string>();
   for (const path of media) {
-    for (const key of [stem(path), stem(path).normalize("NFC"), path.normalize("NFC")]) names.set(key, path);
+    const own = stem(path);
+    names.set(own, path);
+    const composed = path.normalize("NFC");
+    if (composed !== path) { for (const key of [own.normalize("NFC"), composed]) names.set(key, path); }
   }
   for (const path of media) names.set(path, path); // the exact name wins
   return names;

@@ -8,7 +8,7 @@ import { cpuUsage } from "node:process";
 import { dataConfig, standIns } from "../support/dataset.ts";
 import { cacheKey, TensorCache } from "../../src/data/cache.ts";
 import { FileFacts, fileState, prepareDataset, type PrepareOptions } from "../../src/data/mod.ts";
-import { probedInfo } from "../../src/data/probed.ts";
+import { knownGlance, probedInfo } from "../../src/data/probed.ts";
 import { sha256 } from "../../src/base/mod.ts";
 import { findPrograms } from "../../src/media/mod.ts";
 import { full, tidy } from "../../src/torch/mod.ts";
@@ -38,7 +38,11 @@ export async function makeItems(folder: string, count: number, options: { list: 
   {
     using facts = new FileFacts(cacheDir);
     const { version } = await findPrograms();
-    const probed = await probedInfo(fileState(CLIP), { facts, version, signal: undefined });
+    const clip = fileState(CLIP);
+    const probed = await probedInfo(clip, { facts, version, signal: undefined });
+    const glance = await knownGlance(probed, { state: clip, facts, signal: undefined });
+    const kinds = Object.keys(facts.of(clip));
+    const kindOf = (what: string): string => kinds.find((kind) => kind.startsWith(`${what}/`)) ?? "";
     for (let k = 0; k < count; k++) {
       const name = `${String(k).padStart(6, "0")}.mp4`;
       const path = join(clips, name);
@@ -46,9 +50,10 @@ export async function makeItems(folder: string, count: number, options: { list: 
       if (options.list) lines.push(JSON.stringify({ file_name: name, caption: captionOf(k) }));
       else Deno.writeTextFileSync(path.replace(/mp4$/, "txt"), captionOf(k));
       const state = fileState(path);
-      const kinds = Object.keys(facts.of(fileState(CLIP)));
-      facts.keep(state, kinds[0] ?? "", { ...probed, path });
-      facts.keep(state, "sha256", sha256(name));
+      const content = sha256(name);
+      facts.keep(state, kindOf("probe"), { ...probed, path });
+      facts.keep(state, "sha256", content);
+      facts.keep(state, kindOf("glance"), { ...glance, hashes: glance?.hashes.map((_, at) => hashOf(content, at)) });
     }
   }
   if (options.list) Deno.writeTextFileSync(join(clips, "captions.jsonl"), lines.join("\n"));
@@ -86,6 +91,11 @@ function template(cache: TensorCache, kind: "latents" | "text"): { bytes: Uint8A
   return { bytes, keyAt: Buffer.from(bytes).indexOf(key) };
 }
 
+/** Of one frame: no two files show the same. */
+function hashOf(content: string, frame: number): string {
+  return sha256(`${content}:${frame}`).slice(0, 16);
+}
+
 function captionOf(k: number): string {
   return `clip number ${k}, with a caption of a usual length that says what can be seen and how it moves`;
 }
@@ -96,7 +106,7 @@ function textKey(k: number): ReturnType<typeof cacheKey> {
 
 async function start(
   folder: string,
-  options: Partial<PrepareOptions> = {},
+  { looks, ...options }: Partial<PrepareOptions> & { looks?: boolean } = {},
 ): ReturnType<typeof prepareDataset> {
   const config = dataConfig({
     sources: [{ path: join(folder, "clips") }],
@@ -104,7 +114,7 @@ async function start(
     numFrames: 17,
     captionDropout: 0,
     frames: { strategy: "head" }, // one item a file
-    limits: { duplicates: "keep", black: "keep", frozen: "keep" }, // no glance at what is in the files
+    limits: looks === true ? {} : { duplicates: "keep", black: "keep", frozen: "keep" },
   });
   return await prepareDataset(config, {
     ...standIns({ videos: [], captions: [] }),
@@ -115,13 +125,13 @@ async function start(
   });
 }
 
-/** Times a start. */
-export async function timeStart(folder: string): Promise<ItemsResult> {
+/** Times a start. @param options.looks whether it looks for duplicates, black and frozen clips, as it does by default */
+export async function timeStart(folder: string, options: { looks: boolean }): Promise<ItemsResult> {
   const before = Deno.memoryUsage().rss;
   const cpuBefore = cpuUsage();
   const startedAt = performance.now();
   const calls = { videos: [], captions: [] };
-  using dataset = await start(folder, standIns(calls));
+  using dataset = await start(folder, { ...standIns(calls), ...options });
   const preparedAt = performance.now();
   tidy(() => void dataset.batch(0, { batchSize: 4, seed: 0 }));
   const end = performance.now();

@@ -40,10 +40,10 @@ const BLOCKS: Record<string, BlockShape> = {
   "mid block": { batch: 1, tokens: 512, textTokens: 512, width: 512, heads: 8, ffn: 2048 },
 };
 
-/** A start with many items, twice: the second one finds all files in memory. */
+/** A start with many items, with and without a look for duplicates and the like; each twice: the second one finds all files in memory. */
 async function benchItems(folder: string, count: number): Promise<void> {
   await makeItems(folder, count, { list: true });
-  for (let round = 0; round < 2; round++) console.log(await timeStart(folder));
+  for (const looks of [false, false, true, true]) console.log({ looks, ...await timeStart(folder, { looks }) });
 }
 
 /** How much slower than Python, or for frames than ffmpeg alone, is too slow. */

@@ -9,8 +9,10 @@ Deno.test("a start with all items known and encoded looks into none of them and 
   for (const list of [true, false]) {
     await withFolder(async (folder) => {
       await makeItems(folder, 200, { list });
-      const { items } = await timeStart(folder); // throws if an encoder is asked; the clips are empty files
-      assert.equal(items, 200);
+      for (const looks of [true, false]) {
+        const { items } = await timeStart(folder, { looks }); // throws if an encoder is asked; the clips are empty files
+        assert.equal(items, 200);
+      }
     });
   }
 });
