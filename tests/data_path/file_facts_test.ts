@@ -27,6 +27,28 @@ Deno.test("a fact is found out once, and again when the file changes", async () 
   });
 });
 
+Deno.test("facts that are read ahead are those of the file as it is, with what was found out since", async () => {
+  await withFolder((folder) => {
+    const paths = ["it's one", "two \u{1f426}", "unknown"].map((name) => join(folder, name));
+    paths.forEach((path) => write(path, path));
+    const [one, two, unknown] = paths.map(fileState);
+    assert.ok(one && two && unknown);
+    {
+      using facts = new FileFacts(folder);
+      facts.keep(one, "probe/1", 1);
+      facts.keep(two, "probe/1", 2);
+    }
+    using facts = new FileFacts(folder);
+    facts.readAhead(paths);
+    facts.keep(two, "sha256", "abc");
+    facts.flush();
+    assert.deepEqual(facts.of(one), { "probe/1": 1 });
+    assert.deepEqual(facts.of({ ...one, stamp: "other" }), {});
+    assert.deepEqual(facts.of(two), { "probe/1": 2, sha256: "abc" });
+    assert.deepEqual(facts.of(unknown), {});
+  });
+});
+
 Deno.test("facts of several kinds and processes stand beside each other", async () => {
   await withFolder((folder) => {
     const state = fileState(folder);
