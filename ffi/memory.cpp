@@ -1,4 +1,5 @@
 // Memory of devices and of the host: how much tensors hold now and held at most, and how much they may.
+#include <ATen/Context.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
@@ -46,8 +47,11 @@ const bool counting = [] { return c10::SetCPUAllocator(new CountingAllocator), t
 
 bool is_host(int32_t device_type) { return static_cast<c10::DeviceType>(device_type) == c10::DeviceType::CPU; }
 
+// A card's allocator knows no device before the first tensor is made there, unless the card is set up first.
 c10::DeviceAllocator& allocator_of(int32_t device_type) {
-  return *at::getDeviceAllocator(static_cast<c10::DeviceType>(device_type));
+  const auto type = static_cast<c10::DeviceType>(device_type);
+  at::globalContext().lazyInitDevice(type);
+  return *at::getDeviceAllocator(type);
 }
 
 // Bytes that the driver has left, or -1 where this libtorch cannot tell.

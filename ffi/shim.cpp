@@ -22,6 +22,14 @@ int32_t set_text(const char* message, size_t length) {
   return text_length;
 }
 
+// Whether an error without a type of its own says that memory ran out: the host's allocator; a driver, asked for pinned memory or
+// for its own needs; a library of operators, asked for its workspace.
+static bool tells_of_memory(const char* message) {
+  const auto has = [&](const char* words) { return std::strstr(message, words) != nullptr; };
+  return has("DefaultCPUAllocator") || has("CUDA error: out of memory") || has("HIP error: out of memory") ||
+      has("STATUS_ALLOC_FAILED");
+}
+
 int32_t report_exception() noexcept {
   auto say = [](int32_t code, const char* message) {
     set_text(message, std::strlen(message));
@@ -35,7 +43,7 @@ int32_t report_exception() noexcept {
     return say(WT_OUT_OF_MEMORY, error.what_without_backtrace());
   } catch (const c10::Error& error) {
     const char* message = error.what_without_backtrace();
-    return say(std::strstr(message, "DefaultCPUAllocator") ? WT_OUT_OF_MEMORY : WT_ERROR, message);
+    return say(tells_of_memory(message) ? WT_OUT_OF_MEMORY : WT_ERROR, message);
   } catch (const std::bad_alloc&) {
     return say(WT_OUT_OF_MEMORY, "the host has no memory left");
   } catch (const std::exception& error) {

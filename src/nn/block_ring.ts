@@ -3,8 +3,13 @@
  * memory stays at two blocks however far the host runs ahead of the device.
  */
 import { CopyStream, type Device, DeviceEvent, empty, noGrad, type Tensor, tidy, unscoped } from "../torch/mod.ts";
+import type { BlockLayout } from "./block_layout.ts";
+import type { HostBytes } from "./host_bytes.ts";
 
 interface Set {
+  /** The parameters' bytes. */
+  readonly buffer: Tensor;
+  /** Views of them. */
   readonly params: readonly Tensor[];
   /** The filling has ended. */
   readonly filled: DeviceEvent;
@@ -18,20 +23,23 @@ interface Set {
 export class BlockRing implements Disposable {
   readonly #stream: CopyStream;
   readonly #sets: readonly Set[];
+  readonly #owned: DisposableStack;
   /** The block computed with now, or last. */
   #current: number | undefined;
 
-  /** @param like a block's parameters: their shapes and types */
-  constructor(like: readonly Tensor[], device: Device) {
-    this.#stream = new CopyStream(device);
-    this.#sets = unscoped(() => [0, 1].map(() => makeSet(like, device)));
+  /** @throws {OutOfMemory} if the device has no room for two blocks; then it has all that it had */
+  constructor(layout: BlockLayout, device: Device) {
+    using owned = new DisposableStack();
+    this.#stream = owned.use(new CopyStream(device));
+    this.#sets = unscoped(() => [0, 1].map(() => makeSet(layout, { device, owned })));
+    this.#owned = owned.move();
   }
 
   /**
    * Starts filling a set with a block, unless one holds it.
-   * @param elements gives the parameters' elements in host memory, which are freed
+   * @param source the block in host memory, or what gives its parameters' elements, which are freed
    */
-  fetch(block: number, elements: () => readonly Tensor[]): void {
+  fetch(block: number, source: HostBytes | (() => readonly Tensor[])): void {
     if (this.#holding(block) !== undefined) return;
     const set = this.#sets.find((other) => other.block === undefined) ??
       this.#sets.find((other) => other.block !== this.#current);
@@ -39,13 +47,12 @@ export class BlockRing implements Disposable {
     set.block = undefined; // should the filling fail
     this.#stream.run(() => {
       set.used.wait();
-      noGrad(() =>
-        tidy(() => {
-          const sources = elements();
-          set.params.forEach((param, i) => param.copy_(sources[i] as Tensor, true));
-        })
-      );
-      set.filled.record();
+      try {
+        if (typeof source === "function") fill(set.params, source);
+        else source.copyTo(set.buffer);
+      } finally {
+        set.filled.record(); // also of a part: whoever gets the memory next comes after it
+      }
     });
     set.block = block;
   }
@@ -71,13 +78,8 @@ export class BlockRing implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { params, filled, used } of this.#sets) {
-      filled.wait(); // whoever gets the memory next comes after the copy
-      for (const param of params) param[Symbol.dispose]();
-      filled[Symbol.dispose]();
-      used[Symbol.dispose]();
-    }
-    this.#stream[Symbol.dispose]();
+    for (const { filled } of this.#sets) filled.wait(); // whoever gets the memory next comes after the copy
+    this.#owned.dispose();
   }
 
   #holding(block: number): Set | undefined {
@@ -85,18 +87,19 @@ export class BlockRing implements Disposable {
   }
 }
 
-function makeSet(like: readonly Tensor[], device: Device): Set {
-  const params = like.map(({ shape, dtype }) => empty(shape, { dtype, device }));
-  const used = new DeviceEvent(device);
+function makeSet(layout: BlockLayout, { device, owned }: { device: Device; owned: DisposableStack }): Set {
+  const buffer = owned.use(empty([layout.numBytes], { dtype: "uint8", device }));
+  const params = layout.views(buffer).map((param) => owned.use(param));
+  const [filled, used] = [0, 1].map(() => owned.use(new DeviceEvent(device))) as [DeviceEvent, DeviceEvent];
   used.record(); // what the main stream still does with this memory comes first
-  return { params, filled: new DeviceEvent(device), used, block: undefined };
+  return { buffer, params, filled, used, block: undefined };
 }
 
-/** A host tensor that a card can copy from beside other work: in pinned memory. Takes over `loaded`. */
-export function hostCopy(loaded: Tensor, device: Device): Tensor {
-  if (device === "cpu") return loaded;
-  using plain = loaded;
-  const pinned = empty(plain.shape, { dtype: plain.dtype, pinned: true });
-  pinned.copy_(plain);
-  return pinned;
+function fill(params: readonly Tensor[], elements: () => readonly Tensor[]): void {
+  noGrad(() =>
+    tidy(() => {
+      const sources = elements();
+      params.forEach((param, i) => param.copy_(sources[i] as Tensor, true));
+    })
+  );
 }

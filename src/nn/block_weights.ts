@@ -2,8 +2,10 @@
  * The weights of a model's blocks as they come and go. The layers stay, and so do the adapters on them; what they hold as
  * parameters is filled before a block is computed and emptied behind it, so that few blocks need be in memory at a time.
  */
-import { type Device, type Tensor, unscoped } from "../torch/mod.ts";
-import { BlockRing, hostCopy } from "./block_ring.ts";
+import { type Device, type Tensor, tidy, unscoped } from "../torch/mod.ts";
+import { BlockLayout } from "./block_layout.ts";
+import { BlockRing } from "./block_ring.ts";
+import { HostBytes } from "./host_bytes.ts";
 
 /**
  * Where a block's weights are between its turns:
@@ -36,8 +38,8 @@ export class BlockWeights implements Disposable {
   readonly #source: BlockSource;
   readonly #device: Device;
   readonly #places: WeightPlace[];
-  /** Host copies of the streamed blocks' parameters, in their order. */
-  readonly #copies = new Map<number, readonly Tensor[]>();
+  /** The streamed blocks' parameters in host memory. */
+  readonly #copies = new Map<number, HostBytes>();
   #ring: BlockRing | undefined;
 
   /** @param options.blocks each block's parameters by name, away; blocks are alike */
@@ -63,7 +65,7 @@ export class BlockWeights implements Disposable {
     if (this.#places[index] === place) return;
     const params = this.#paramsOf(index);
     for (const param of tensorsOf(params)) param.depart();
-    for (const copy of this.#copies.get(index) ?? []) copy[Symbol.dispose]();
+    this.#copies.get(index)?.[Symbol.dispose]();
     this.#copies.delete(index);
     this.#ring?.forget(index);
     this.#places[index] = "mapped"; // what holds should loading fail
@@ -71,8 +73,7 @@ export class BlockWeights implements Disposable {
       if (place === "resident") {
         for (const [name, parts] of params) arrive(parts, this.#source.load(name, this.#device));
       } else if (place === "streamed") {
-        const load = (name: string): readonly Tensor[] => this.#source.load(name, "cpu");
-        this.#copies.set(index, [...params.keys()].flatMap(load).map((loaded) => hostCopy(loaded, this.#device)));
+        this.#copies.set(index, this.#loadHostBytes(params));
       }
     });
     this.#places[index] = place;
@@ -97,7 +98,7 @@ export class BlockWeights implements Disposable {
 
   [Symbol.dispose](): void {
     for (const param of this.#blocks.flatMap(tensorsOf)) param[Symbol.dispose]();
-    for (const copies of this.#copies.values()) for (const copy of copies) copy[Symbol.dispose]();
+    for (const copy of this.#copies.values()) copy[Symbol.dispose]();
     this.#copies.clear();
     this.#ring?.[Symbol.dispose]();
     this.#source[Symbol.dispose]();
@@ -125,11 +126,24 @@ export class BlockWeights implements Disposable {
   #fetch(index: number): void {
     if (this.#places[index] === "resident" || !this.#throughRing(index)) return;
     const params = this.#paramsOf(index);
-    this.#ring ??= new BlockRing(tensorsOf(params), this.#device);
-    this.#ring.fetch(index, () => {
-      const copies = this.#copies.get(index);
-      return copies?.map((copy) => copy.alias()) ?? [...params.keys()].flatMap((name) => this.#source.mapped(name));
-    });
+    this.#ring ??= new BlockRing(new BlockLayout(tensorsOf(params)), this.#device);
+    const mapped = (): Tensor[] => [...params.keys()].flatMap((name) => this.#source.mapped(name));
+    this.#ring.fetch(index, this.#copies.get(index) ?? mapped);
+  }
+
+  /** A block's parameters from their file into host memory, one at a time. */
+  #loadHostBytes(params: BlockParams): HostBytes {
+    using undo = new DisposableStack();
+    const layout = new BlockLayout(tensorsOf(params));
+    const host = undo.use(new HostBytes(layout.numBytes, { pinned: this.#device !== "cpu" }));
+    let index = 0;
+    for (const name of params.keys()) {
+      tidy(() => {
+        for (const part of this.#source.load(name, "cpu")) host.write(layout.offsets[index++] as number, part);
+      });
+    }
+    undo.move();
+    return host;
   }
 
   #throughRing(index: number): boolean {

@@ -15,6 +15,7 @@ export { type BlockParams, type BlockSource, BlockWeights, type WeightPlace } fr
 export { Dora } from "./dora.ts";
 export { AdapterDropout } from "./dropout.ts";
 export { freshAdapter, type FreshOptions } from "./fresh_adapter.ts";
+export { HostBytes } from "./host_bytes.ts";
 export { Lora } from "./lora.ts";
 export { BiasDifference, Loha, Lokr, WeightDifference } from "./lycoris.ts";
 export { capNorm } from "./norm_cap.ts";

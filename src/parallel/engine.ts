@@ -5,7 +5,7 @@
  */
 import type { BlockWeights } from "../nn/mod.ts";
 import { enableGrad, grad, noGrad, type Tensor, tidy, zerosLike } from "../torch/mod.ts";
-import { KeptInput, leaf } from "./kept_input.ts";
+import { keep, keepOnHost, type KeptInput, leaf } from "./kept_input.ts";
 
 /** A model cut into a stem, blocks of one shape, and a head. `S` is what the stem hands on besides the sequence. */
 export interface BlockModel<I, S extends { readonly x: Tensor }> {
@@ -83,7 +83,8 @@ export function forwardBackward<I, S extends { readonly x: Tensor }>(
       const before = x, kept = plan[i] === "keep" && i >= end;
       const run = (): Tensor => tidy(() => block.forward(before, stem));
       const output = visit(i, { next: i + 1, run: () => kept ? enableGrad(run) : noGrad(run) });
-      inputs.push(i < end ? undefined : new KeptInput(before, { onHost: plan[i] === "offload" }));
+      const leaves = plan[i] === "offload" && before.device !== "cpu";
+      inputs.push(i < end ? undefined : leaves ? keepOnHost(before) : keep(before));
       graphs.push(kept ? output : undefined);
       x = leaf(output);
       if (!kept) output[Symbol.dispose]();

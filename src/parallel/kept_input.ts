@@ -1,5 +1,6 @@
 /** A block's input between forward and backward: where it is, or in host memory. */
-import { type Device, empty, noGrad, type Tensor } from "../torch/mod.ts";
+import { HostBytes } from "../nn/mod.ts";
+import { empty, noGrad, type Tensor, tidy } from "../torch/mod.ts";
 
 /** The same values as a leaf that wants a gradient. */
 export function leaf(x: Tensor): Tensor {
@@ -9,35 +10,32 @@ export function leaf(x: Tensor): Tensor {
 }
 
 /** A block's input that is kept. */
-export class KeptInput implements Disposable {
-  readonly #device: Device;
-  /** The leaf itself, or its copy. */
-  readonly #kept: Tensor;
-  readonly #isCopy: boolean;
-
-  /** @param x the leaf; with `onHost` it is of no use to the engine any more and is freed */
-  constructor(x: Tensor, { onHost }: { onHost: boolean }) {
-    this.#device = x.device;
-    this.#isCopy = onHost && x.device !== "cpu";
-    this.#kept = this.#isCopy ? toHost(x) : x;
-    if (this.#isCopy) x[Symbol.dispose]();
-  }
-
-  /** The input as a leaf on its device. Copies both ways are part of the device's stream: nobody waits for them. */
-  take(): Tensor {
-    return this.#isCopy ? leaf(this.#kept.to({ device: this.#device, nonBlocking: true })) : this.#kept;
-  }
-
-  [Symbol.dispose](): void {
-    this.#kept[Symbol.dispose]();
-  }
+export interface KeptInput extends Disposable {
+  /** The input as a leaf on its device, for the scope that asks. */
+  take(): Tensor;
 }
 
-/** Into pinned memory, which is kept for the next step by libtorch's allocator. */
-function toHost(x: Tensor): Tensor {
-  return noGrad(() => {
-    const host = empty(x.shape, { dtype: x.dtype, pinned: true });
-    host.copy_(x, true);
-    return host;
-  });
+/** Keeps a leaf where it is, and owns it. */
+export function keep(x: Tensor): KeptInput {
+  return { take: () => x, [Symbol.dispose]: () => x[Symbol.dispose]() };
+}
+
+/**
+ * Keeps a leaf in pinned host memory, which libtorch's allocator holds ready for the next step, and frees it. Copies both ways are
+ * part of the device's stream: nobody waits for them.
+ */
+export function keepOnHost(x: Tensor): KeptInput {
+  const { shape, dtype, device, numBytes } = x;
+  const host = new HostBytes(numBytes, { pinned: device !== "cpu" });
+  host.copyFrom(x);
+  x[Symbol.dispose]();
+  return {
+    take: () =>
+      tidy(() => {
+        const buffer = empty([numBytes], { dtype: "uint8", device });
+        host.copyTo(buffer);
+        return leaf(noGrad(() => buffer.viewAs(dtype).view(shape)));
+      }),
+    [Symbol.dispose]: () => host[Symbol.dispose](),
+  };
 }

@@ -21,7 +21,7 @@ export function fromBytes(bytes: Uint8Array, options: TensorOptions & { shape: r
   const source = bytes.buffer instanceof ArrayBuffer ? bytes as Uint8Array<ArrayBuffer> : new Uint8Array(bytes);
   check(native().symbols.wt_bytes_in(host.handle, source, bytes.length));
   if (options.device === undefined || options.device === "cpu") return host;
-  const there = host.to({ device: options.device });
+  const there = host.to({ device: options.device, nonBlocking: true });
   host[Symbol.dispose]();
   return there;
 }
@@ -48,7 +48,7 @@ export function tensor(
     return fromBytes(bytesOf(data), { shape, dtype, ...device });
   }
   const wide = fromBytes(bytesOf(Float64Array.from(values as ArrayLike<number>)), { shape, dtype: "float64" });
-  const narrow = wide.to({ dtype, ...device });
+  const narrow = wide.to({ dtype, ...device, nonBlocking: true });
   wide[Symbol.dispose]();
   return narrow;
 }

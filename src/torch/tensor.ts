@@ -179,7 +179,11 @@ export class Tensor implements Disposable {
 
   // Types and places.
 
-  /** This tensor in another type or on another device; an alias if it is that already, unless `copy`. */
+  /**
+   * This tensor in another type or on another device; an alias if it is that already, unless `copy`. With `nonBlocking` the
+   * host does not wait for what a card was given before. Host memory that is not pinned is read before this returns, and may be
+   * freed; a copy to the host is there only after `synchronize`.
+   */
   to(options: { dtype?: DType; device?: Device; copy?: boolean; nonBlocking?: boolean }): Tensor {
     const { dtype, device, copy } = options;
     const there = device === undefined || sameDevice(this.device, device);

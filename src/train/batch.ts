@@ -101,14 +101,15 @@ export function noisedProblem(batch: ClipBatch, options: Draws & Place): Problem
   /** One value for each clip and latent frame, another for a first one that is given. */
   const perFrame = (values: readonly number[], first: (b: number) => number): number[] =>
     values.flatMap((value, b) => Array.from({ length: T }, (_, t) => t === 0 && given[b] ? first(b) : value));
+  const there = { device, nonBlocking: true } as const; // a card may still be busy with the micro-step before
   return tidy(() => {
     using generator = Generator.seeded(noiseSeed);
     // Drawn on the host, so that a seed means the same on every device.
-    const noise = randn([B, C, T, h, w], { generator }).to({ device });
-    const clean = batch.latents.to({ device, dtype: "float32" });
+    const noise = randn([B, C, T, h, w], { generator }).to(there);
+    const clean = batch.latents.to({ ...there, dtype: "float32" });
     const mixed = tensor(perFrame(sigmas, (b) => givenNoise[b] ?? 0), { shape: [B, 1, T, 1, 1], device });
     const noisy = clean.mul(mixed.rsub(1)).add(noise.mul(mixed));
-    const beside = batch.condition === undefined ? [] : [noisedCondition(batch.condition.to({ device }), options)];
+    const beside = batch.condition === undefined ? [] : [noisedCondition(batch.condition.to(there), options)];
     const frames = tensor(perFrame(given.map(() => 1), () => 0), { shape: [B, 1, T, 1, 1] });
     const timesteps = sigmas.map((value) => value * NUM_TRAIN_TIMESTEPS);
     return {
@@ -119,7 +120,7 @@ export function noisedProblem(batch: ClipBatch, options: Draws & Place): Problem
             .repeatInterleave((h / patchSize[1]) * (w / patchSize[2]), 1)
           : tensor(timesteps),
         encoderHiddenStates: stack(batch.text.map((rows) => padPrompt(rows.float(), TEXT_LENGTH))).to({
-          device,
+          ...there,
           dtype,
         }),
       },
@@ -128,7 +129,7 @@ export function noisedProblem(batch: ClipBatch, options: Draws & Place): Problem
       clipWeights: batch.clipWeights ?? sigmas.map(() => 1),
       shift,
       frameSigmas: tensor(perFrame(sigmas, () => 0), { shape: [B, 1, T, 1, 1], device }),
-      weights: lossWeights(batch.mask, someGiven ? frames : undefined)?.to({ device }),
+      weights: lossWeights(batch.mask, someGiven ? frames : undefined)?.to(there),
     };
   });
 }
@@ -175,7 +176,7 @@ function noisedCondition(condition: Tensor, { givenNoise, givenNoiseSeed }: Draw
   const { device } = condition;
   const C = K - MASK_CHANNELS;
   using generator = Generator.seeded(givenNoiseSeed);
-  const noise = randn([B, C, T, h, w], { generator }).to({ device });
+  const noise = randn([B, C, T, h, w], { generator }).to({ device, nonBlocking: true });
   const mask = condition.narrow(1, 0, MASK_CHANNELS).float(), latents = condition.narrow(1, MASK_CHANNELS, C).float();
   const shares = mask.amax([1], true).mul(tensor(givenNoise, { shape: [B, 1, 1, 1, 1], device })); // [B, 1, T, h, w]
   return cat([mask, latents.add(noise.sub(latents).mul(shares))], 1);
