@@ -1,6 +1,7 @@
 /** The whole config: one schema from which the type, the flags, the help and the JSON Schema are read. */
 
 import { z } from "zod";
+import { idleFields } from "./idle.ts";
 import { dataSchema, sizeSchema, sourceSchema } from "./sections/data.ts";
 import { field } from "./sections/field.ts";
 import { logSchema } from "./sections/log.ts";
@@ -34,7 +35,9 @@ export const configSchema = z.strictObject({
   validation: validationSchema.optional(),
   save: saveSchema.prefault({}),
   log: logSchema.prefault({}),
-}).superRefine(({ model: { quantization }, method }, context) => {
+}).superRefine((config, context) => {
+  const { model: { quantization }, method } = config;
+  for (const idle of idleFields(config)) context.addIssue({ code: "custom", ...idle });
   if (method.kind !== "full" || quantization === "none") return;
   context.addIssue({
     code: "custom",

@@ -1,6 +1,6 @@
 /** A run that goes on with other settings: what changed, what follows from it, and what cannot change. */
 import { RunError } from "../base/mod.ts";
-import { configDifferences, type Difference, type RunConfig } from "../config/mod.ts";
+import { configDifferences, type Difference, expertConfig, type RunConfig } from "../config/mod.ts";
 
 /** One setting that is another than before. */
 export interface Change extends Difference {
@@ -26,6 +26,7 @@ const EFFECTS: readonly { readonly at: string; readonly effect: string }[] = [
 const FIXED: readonly { readonly at: string; readonly why: string }[] = [
   { at: "method", why: "what was trained so far has the shape of the old setting" },
   { at: "optim.name", why: "each optimizer remembers other things of earlier gradients" },
+  { at: "optim.groups", why: "what is remembered of earlier gradients lies in the order of the groups" },
 ];
 
 /** Places that do not describe the training: the run stays in its folder. */
@@ -37,8 +38,8 @@ const IGNORED = ["runsDir", "version"];
  */
 export function configChanges(before: RunConfig, after: RunConfig): Change[] {
   const changes = configDifferences(before, after).filter(({ path }) => !IGNORED.some((at) => isAt(path, at)));
-  const refused = changes.flatMap((change) => {
-    const rule = FIXED.find(({ at }) => isAt(change.path, at));
+  const refused = [...changes, ...changesOfExperts(before, after)].flatMap((change) => {
+    const rule = FIXED.find(({ at }) => isAt(change.path.replace(EXPERT, ""), at));
     return rule === undefined ? [] : [`${change.path} from ${show(change.from)} to ${show(change.to)}: ${rule.why}`];
   });
   if (refused.length > 0) {
@@ -50,6 +51,20 @@ export function configChanges(before: RunConfig, after: RunConfig): Change[] {
     ...change,
     effect: EFFECTS.find(({ at }) => isAt(change.path, at))?.effect ?? "it holds for the steps to come",
   }));
+}
+
+const EXPERT = /^train\.experts\.(high|low)\./;
+
+/** What changes for an expert that has something of its own, whichever section says so. */
+function changesOfExperts(before: RunConfig, after: RunConfig): Difference[] {
+  return (["high", "low"] as const).flatMap((expert) => {
+    if (before.train.experts?.[expert] === undefined && after.train.experts?.[expert] === undefined) return [];
+    const [from, to] = [before, after].map((config) => {
+      const { method, optim } = expertConfig(config, expert);
+      return { method, optim };
+    });
+    return configDifferences(from, to, `train.experts.${expert}`);
+  });
 }
 
 function isAt(path: string, place: string): boolean {

@@ -107,7 +107,9 @@ export function loadCheckpoint(
   for (const [file, tensors] of [[PARAMS, state.params], [OPTIMIZER, state.optimizer]] as const) {
     using weights = openWeights(join(checkpoint.path, file));
     const names = new Set(weights.keys());
-    if (names.size !== tensors.size || [...tensors.keys()].some((name) => !names.has(name))) {
+    const isSame = (name: string, { shape }: Tensor): boolean =>
+      names.has(name) && weights.shapeOf(name).join() === shape.join();
+    if (names.size !== tensors.size || !tensors.entries().every(([name, tensor]) => isSame(name, tensor))) {
       throw new RunError(`Cannot resume from ${checkpoint.path}: ${file} holds other tensors than this run trains.`, {
         cure: "Resume with the config in the run's own folder, or start a new run.",
       });

@@ -1,5 +1,5 @@
 /** From section `optim` to the optimizer of one expert, its learning rate, and the average of its weights. */
-import { seedFor } from "../base/mod.ts";
+import { ConfigError, listNames, seedFor } from "../base/mod.ts";
 import type { OptimConfig, SettledConfig } from "../config/mod.ts";
 import {
   adafactor,
@@ -95,6 +95,23 @@ export function treatmentOf(name: string, options: { shape: readonly number[]; o
 function matches(name: string, pattern: string): boolean {
   const source = pattern.split("*").map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*");
   return new RegExp(`^${source}$`).test(name);
+}
+
+/** Refuses groups that no trained tensor is in. @param names of what is trained @throws {ConfigError} */
+export function checkGroups(names: Iterable<string>, { groups }: OptimConfig): void {
+  const all = [...names];
+  const idle = groups.filter((group) =>
+    !all.some((name) => groups.find(({ match }) => matches(name, match)) === group)
+  );
+  if (idle.length === 0) return;
+  throw new ConfigError(
+    `Cannot use optim.groups: no trained tensor is in the group of ${idle.map(({ match }) => match).join(", ")}.`,
+    {
+      cure: `a group matches whole names, and a tensor is in the first that it matches; trained are ${
+        listNames(all, { limit: 12 })
+      }`,
+    },
+  );
 }
 
 /**

@@ -6,7 +6,7 @@ import { GradientStore } from "../parallel/mod.ts";
 import type { Device, DType } from "../torch/mod.ts";
 import type { Expert, ModelSource, WanTransformer } from "../wan/mod.ts";
 import { PlanInForce, type PlannedModel } from "./memory/in_force.ts";
-import { makeOptimizer } from "./optimizer.ts";
+import { checkGroups, makeOptimizer } from "./optimizer.ts";
 import type { TextSide } from "./text_side.ts";
 import type { SigmaRange } from "./timesteps.ts";
 import { freshTrained, type Trained } from "./trained.ts";
@@ -76,6 +76,7 @@ export function makeTrainee(options: TraineeOptions): OwnedTrainee {
   const trained = stack.use(freshTrained({ config, expert, built, text }));
   const tensors = [...trained.params.values()];
   const { optim, train: { seed } } = config;
+  checkGroups(trained.params.keys(), optim);
   const optimizer = stack.use(makeOptimizer(trained.params, { optim, seed, expert }));
   const ema = optim.ema && stack.use(new Ema(tensors, { ...optim.ema, updateAfterStep: optim.ema.startStep }));
   const gradients = stack.use(new GradientStore(tensors));

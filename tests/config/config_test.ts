@@ -117,6 +117,27 @@ Deno.test("missing keys are all named, with what they are", () => {
   assert.match(problems(MINIMAL, ["version=2"])[0] ?? "", /"version" is 2; allowed is 1/);
 });
 
+Deno.test("a field that would be ignored beside another one is refused, and says when it counts", () => {
+  const first = (...set: string[]): string => problems(MINIMAL, set)[0] ?? "";
+  assert.match(
+    first("optim.schedule=cosine", "optim.cycles=3"),
+    /"optim.cycles" is 3; allowed is 1 here: it counts only where optim.schedule is cosine-restarts\./,
+  );
+  for (
+    const set of [
+      ["optim.minRate=0.1"],
+      ["optim.name=schedule-free", "optim.power=2"],
+      ["train.timesteps.law=uniform", "train.timesteps.logitStd=2"],
+      ["train.timesteps.resolutionShift=[0.1,1]"],
+      ["train.loss.delta=0.5"],
+      ["method.kind=embedding", "method.init=e.safetensors", "method.initWord=cat"],
+      ['memory.plan=[{"count":30}]', "memory.blocks=keep"],
+      ['train.experts={"high":{"optim":{"cycles":2}}}'],
+    ]
+  ) assert.match(first(...set), /it counts only where/, set.join(" "));
+  parse(MINIMAL, ["optim.schedule=rex", "optim.minRate=0.1", "train.loss.kind=huber", "train.loss.delta=0.5"]);
+});
+
 Deno.test("broken JSON and doubled keys are refused with their line", () => {
   assert.match(problems('{\n "a": \n}')[0] ?? "", /"cat.jsonc", line 3: value expected/);
   assert.match(problems('{"name": "a",\n "name": "b"}')[0] ?? "", /line 2: the key "name" stands there a second time/);

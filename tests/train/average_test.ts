@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Ema } from "../../src/optim/mod.ts";
 import { type Tensor, tensor } from "../../src/torch/mod.ts";
 import { type Averaged, updateState, useAverages } from "../../src/train/average.ts";
-import { makeOptimizer, resolveRate, scheduledRate, treatmentOf } from "../../src/train/optimizer.ts";
+import { checkGroups, makeOptimizer, resolveRate, scheduledRate, treatmentOf } from "../../src/train/optimizer.ts";
 import { runConfig } from "../support/train_config.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
@@ -100,6 +100,15 @@ Deno.test("treatmentOf() exempts norms, biases and tables from decay, and takes 
   assert.equal(of("blocks.11.attn1.to_q.weight"), "1 0.1");
   const { optim: all } = runConfig({ optim: { decayAll: true } });
   assert.equal(treatmentOf("a.bias", { shape: [4], optim: all }).weightDecay, 0.01);
+});
+
+Deno.test("checkGroups() refuses a group that no trained tensor is in, or that others leave nothing of", () => {
+  const names = ["blocks.0.attn1.to_q.lora_A.weight", "blocks.0.attn1.to_q.lora_B.weight"];
+  const check = (...matches: string[]): void =>
+    checkGroups(names, runConfig({ optim: { groups: matches.map((match) => ({ match })) } }).optim);
+  check("*.lora_B.weight", "blocks.*");
+  assert.throws(() => check("*lora_C*"), /no trained tensor is in the group of \*lora_C\*/);
+  assert.throws(() => check("blocks.*", "*.lora_B.weight"), /the group of \*\.lora_B\.weight/);
 });
 
 Deno.test("makeOptimizer() gives Muon the matrices and AdamW the rest, and groups their rates", () => {

@@ -28,3 +28,23 @@ Deno.test("configChanges() refuses what the run's tensors lay down, and leaves t
   });
   assert.deepEqual(configChanges(before, { ...before, runsDir: "/elsewhere" }), []);
 });
+
+Deno.test("configChanges() refuses the same of one expert, and groups, by whose order an optimizer remembers", () => {
+  const of = (high: object): ReturnType<typeof runConfig> => runConfig({ train: { steps: 2, experts: { high } } });
+  const refused = (before: object, after: object): string => {
+    try {
+      configChanges(of(before), of(after));
+    } catch (error) {
+      assert.ok(error instanceof RunError);
+      return error.message;
+    }
+    assert.fail("nothing was refused");
+  };
+  assert.match(refused({ method: { rank: 1 } }, { method: { rank: 8 } }), /experts\.high\.method\.rank from 1 to 8/);
+  assert.match(refused({}, { method: { rank: 8 } }), /experts\.high\.method\.rank from 32 to 8/);
+  assert.match(refused({}, { optim: { name: "lion" } }), /experts\.high\.optim\.name from "adamw" to "lion"/);
+  const groups = (match: string): object => ({ optim: { groups: [{ match, rateFactor: 16 }] } });
+  assert.match(refused(groups("*.lora_B.weight"), groups("*.lora_A.weight")), /optim\.groups/);
+  const rate = configChanges(of({ optim: { learningRate: 1e-4 } }), of({ optim: { learningRate: 1e-5 } }));
+  assert.deepEqual(rate.map(({ path }) => path), ["train.experts.high.optim.learningRate"]);
+});

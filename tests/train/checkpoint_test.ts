@@ -43,6 +43,8 @@ Deno.test("loadCheckpoint() refuses another config and other tensors", () => {
     assert.throws(() => loadCheckpoint(checkpoint, { configHashes: ["other"], state: state(0) }), RunError);
     const renamed = { params: new Map([["z", full([2, 3], 0)]]), optimizer: state(0).optimizer };
     assert.throws(() => loadCheckpoint(checkpoint, { configHashes: ["h"], state: renamed }), /other tensors/);
+    const wider = { params: state(0).params, optimizer: new Map([["b", full([4], 0)]]) }; // a copy would broadcast
+    assert.throws(() => loadCheckpoint(checkpoint, { configHashes: ["h"], state: wider }), /other tensors/);
   });
 });
 
