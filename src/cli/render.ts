@@ -14,6 +14,8 @@ export interface RenderOptions {
   /** Width of the terminal in characters. */
   readonly columns?: number;
   readonly write: (text: string) => void;
+  /** What names the run on a command line; its id if absent, which is found in the usual folder alone. */
+  readonly run?: string;
   /** The time in milliseconds. */
   readonly now?: () => number;
 }
@@ -80,7 +82,7 @@ export class Renderer {
         return this.#line(`sample at step ${event.step}: ${event.path}`);
       case "checkpoint":
         return this.#line(`checkpoint at step ${event.step}: ${event.path} (${formatBytes(event.bytes)})`);
-      case "lora":
+      case "outputs":
         for (const path of event.paths) this.#line(`saved ${path}`);
         return;
       case "warning":
@@ -115,7 +117,9 @@ export class Renderer {
     const left = this.#numRejected > 0 ? `; ${this.#numRejected} files were left out` : "";
     if (event.status === "done") this.#line(`done in ${formatDuration(event.seconds)}${left}`);
     else {this.#line(
-        `${event.status} after ${formatDuration(event.seconds)}; resume with: wantune train --resume ${event.run}`,
+        `${event.status} after ${formatDuration(event.seconds)}; resume with: wantune train --resume ${
+          this.#options.run ?? event.run
+        }`,
       );}
     this.close();
   }
@@ -140,7 +144,7 @@ export class Renderer {
 }
 
 /** A renderer for this process's standard output. */
-export function rendererForStdout(options: { json: boolean; write: (text: string) => void }): Renderer {
+export function rendererForStdout(options: Pick<RenderOptions, "json" | "write" | "run">): Renderer {
   const terminal = Deno.stdout.isTerminal();
   return new Renderer({ ...options, terminal, columns: terminal ? Deno.consoleSize().columns : 80 });
 }

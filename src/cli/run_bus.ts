@@ -14,7 +14,11 @@ export interface RunBus extends Disposable {
 export function openRunBus(folder: RunFolder, options: { json: boolean }): RunBus {
   using stack = new DisposableStack();
   const bus = new EventBus(folder.append);
-  const renderer = rendererForStdout({ ...options, write: (text) => writeText(Deno.stdout, text) });
+  const renderer = rendererForStdout({
+    ...options,
+    run: folder.path,
+    write: (text) => writeText(Deno.stdout, text),
+  });
   stack.defer(() => renderer.close());
   bus.subscribe(renderer.read, { name: "the terminal" });
   if (folder.config.log.tensorboard) {

@@ -220,7 +220,7 @@ const sample = z.strictObject({
 
 const checkpoint = z.strictObject({ type: z.literal("checkpoint"), ...envelope, step, path: z.string(), bytes });
 
-const lora = z.strictObject({ type: z.literal("lora"), ...envelope, paths: z.array(z.string()) });
+const outputs = z.strictObject({ type: z.literal("outputs"), ...envelope, paths: z.array(z.string()) });
 
 const warning = z.strictObject({
   type: z.literal("warning"),
@@ -253,7 +253,7 @@ export const eventSchema = z.discriminatedUnion("type", [
   pause,
   sample,
   checkpoint,
-  lora,
+  outputs,
   warning,
   runEnded,
 ]);

@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { DiskError, errorCode, messageOf, RunError } from "../base/mod.ts";
 
 /** Version of the tables below, kept in the file's own `user_version`. */
-export const DATABASE_VERSION = 2;
+export const DATABASE_VERSION = 3;
 
 const TABLES = `
   CREATE TABLE events (
@@ -25,6 +25,9 @@ const TABLES = `
 const CONFIGS = `CREATE TABLE configs (
   id INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL, json TEXT NOT NULL, at TEXT NOT NULL);`;
 
+/** What form 3 changed: results had the name of one kind of them. */
+const OUTPUTS = `UPDATE events SET type = 'outputs', json = json_set(json, '$.type', 'outputs') WHERE type = 'lora';`;
+
 /**
  * Opens a run's database, with its tables made when the file is new.
  * @throws {RunError} if the file is damaged or of a newer wantune
@@ -42,8 +45,8 @@ export function openDatabase(path: string): DatabaseSync {
         });
       }
       if (version < DATABASE_VERSION) {
-        const missing = version === 0 ? TABLES + CONFIGS : CONFIGS;
-        transaction(db, () => db.exec(`${missing} PRAGMA user_version = ${DATABASE_VERSION};`));
+        const steps = [TABLES, CONFIGS, OUTPUTS].slice(version).join("");
+        transaction(db, () => db.exec(`${steps} PRAGMA user_version = ${DATABASE_VERSION};`));
       }
       return db;
     } catch (error) {

@@ -211,7 +211,7 @@ function finish(
   const save = (place: { folder: string; step: number }): void => {
     using _ = useAverages(session.trainees);
     if (place.step === step) observer?.onTrained?.(session);
-    emit({ type: "lora", paths: saveOutputs(session, place) });
+    emit({ type: "outputs", paths: saveOutputs(session, place) });
   };
   save({ folder: folder.outputsDir, step });
   const { validation } = journal;

@@ -7,6 +7,7 @@ import { writeFigures, writeVideo } from "../media/mod.ts";
 import { noGrad, type Tensor, tidy } from "../torch/mod.ts";
 import { generate, padPrompt, TEXT_LENGTH } from "../wan/mod.ts";
 import { trainedModel } from "./experts.ts";
+import { guidanceOf } from "./guidance.ts";
 import { readImage } from "./pictures.ts";
 import type { Session } from "./setup.ts";
 import type { TextSide } from "./text_side.ts";
@@ -69,7 +70,7 @@ export async function sampleVideo(
     promptEmbeds,
     negativePromptEmbeds,
     steps: sample.steps,
-    guidanceScale: sample.guidanceScale,
+    ...guidanceOf(sample, models.variant),
     shift: sample.shift === "auto" ? models.shift : sample.shift,
     solver: sample.solver,
     signal,

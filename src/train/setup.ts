@@ -14,6 +14,7 @@ import { cudaDeviceCount, type Device, type DType, type Tensor, zeros } from "..
 import { describeSource, type Expert, type ModelSource, openModel } from "../wan/mod.ts";
 import type { ClipBatch } from "./batch.ts";
 import { folderEncoders } from "./encoders.ts";
+import { guidanceOf } from "./guidance.ts";
 import { checkGivenFrames } from "./given_frames.ts";
 import { splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps } from "./length.ts";
@@ -67,6 +68,7 @@ export async function setUp(
   const dtype = resolveDtype(given.model.dtype, device);
   const models = openModels(given);
   checkSamplePictures(given.sample, models.variant);
+  if (given.sample !== undefined) guidanceOf(given.sample, models.variant);
   checkGivenFrames(given.train, models.variant);
   emit(modelEvent(models));
   using stack = new DisposableStack();

@@ -1,5 +1,5 @@
 /** The loss on held-out clips at fixed noise: each measurement of a run, and of runs of one seed, asks the same questions. */
-import { ConfigError, random, seedFor } from "../base/mod.ts";
+import { ConfigError, random, seedFor, TorchError } from "../base/mod.ts";
 import type { ValidationConfig } from "../config/mod.ts";
 import type { Dataset, DatasetItem } from "../data/mod.ts";
 import type { EventOf } from "../events/mod.ts";
@@ -91,7 +91,11 @@ function clipLosses(
           return lossOf(model.forward(problem.inputs), problem, train.loss).perClip;
         })
       );
-      return { losses: cat(losses).toNumbers(), sigmas };
+      const found = cat(losses).toNumbers();
+      if (found.every(Number.isFinite)) return { losses: found, sigmas };
+      throw new TorchError(`Cannot validate: the loss of ${item.path} is ${found.join(", ")}`, {
+        cure: "look at this clip and at the training loss; the last checkpoint is whole",
+      });
     })
   );
 }

@@ -4,7 +4,7 @@ import { Renderer } from "../../src/cli/render.ts";
 import { EXAMPLES, startEvent, stepEvent } from "../support/events.ts";
 
 /** A renderer whose output is kept and whose clock is turned by hand. */
-function setUp(options: { terminal: boolean; json?: boolean; columns?: number }): {
+function setUp(options: { terminal: boolean; json?: boolean; columns?: number; run?: string }): {
   show: (body: Parameters<ReturnType<typeof numbering>>[0], afterSeconds?: number) => void;
   text: () => string;
   renderer: Renderer;
@@ -88,4 +88,11 @@ Deno.test("a stopped run says how to go on, and a file name cannot steer the ter
     "stopped after 5.0 s; resume with: wantune train --resume 20260101-cat",
     "",
   ]);
+});
+
+Deno.test("a run that ended early says how it goes on, by its folder: an id is found in the usual place alone", () => {
+  const ended = { type: "run.ended", status: "failed", error: "no", exitCode: 1, seconds: 2 } as const;
+  const { show, text } = setUp({ terminal: false, run: "/elsewhere/runs/20260101-cat" });
+  show(ended);
+  assert.match(text(), /resume with: wantune train --resume \/elsewhere\/runs\/20260101-cat\n/);
 });

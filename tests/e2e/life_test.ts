@@ -31,7 +31,7 @@ Deno.test("validation holds clips out, keeps the best checkpoint, ends early; a 
     const [unbroken = ""] = runs();
     const kept = readdirSync(join(unbroken, "checkpoints")).map((name) => Number(name.slice(5))).sort((a, b) => a - b);
     assert.deepEqual(kept, [best, ended], "the best, and the last");
-    const outputs = events.flatMap((event) => event.type === "lora" ? event.paths : []);
+    const outputs = events.flatMap((event) => event.type === "outputs" ? event.paths : []);
     assert.equal(outputs.filter((file) => file.includes("/outputs/best/")).length, 2);
 
     await using child = train([path]);

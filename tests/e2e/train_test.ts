@@ -25,7 +25,7 @@ Deno.test("train: from clips to LoRA files that sample takes, told by events and
     assert.ok(checkpoints.slice(-2).every(({ path }) => existsSync(join(path, "manifest.json"))));
     const last = events.at(-1);
     assert.ok(last?.type === "run.ended" && last.status === "done" && last.exitCode === 0);
-    const loras = events.flatMap((event) => event.type === "lora" ? event.paths : []);
+    const loras = events.flatMap((event) => event.type === "outputs" ? event.paths : []);
     assert.equal(loras.length, 2);
 
     const [path = ""] = runs();

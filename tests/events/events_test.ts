@@ -33,9 +33,9 @@ Deno.test("a reader that throws is dropped by a warning event; the others and th
     throw new Error("broken pipe");
   }, { name: "the page" });
   bus.subscribe((event) => void heard.push(event));
-  bus.emit({ type: "lora", paths: [] });
-  bus.emit({ type: "lora", paths: ["x"] });
-  assert.deepEqual(heard.map((event) => [event.seq, event.type]), [[1, "lora"], [2, "warning"], [3, "lora"]]);
+  bus.emit({ type: "outputs", paths: [] });
+  bus.emit({ type: "outputs", paths: ["x"] });
+  assert.deepEqual(heard.map((event) => [event.seq, event.type]), [[1, "outputs"], [2, "warning"], [3, "outputs"]]);
   const warning = heard[1];
   assert.ok(warning?.type === "warning");
   assert.match(warning.message, /the page failed at event 1 \(lora\) and hears no more: broken pipe/);
@@ -46,10 +46,10 @@ Deno.test("an event reported by a reader comes after the one it answers, for all
   const bus = new EventBus(numbering("r"));
   const heard: number[] = [];
   bus.subscribe((event) => {
-    if (event.type === "lora") bus.emit({ type: "warning", message: "echo" });
+    if (event.type === "outputs") bus.emit({ type: "warning", message: "echo" });
   });
   bus.subscribe((event) => void heard.push(event.seq));
-  bus.emit({ type: "lora", paths: [] });
+  bus.emit({ type: "outputs", paths: [] });
   assert.deepEqual(heard, [1, 2]);
 });
 
@@ -59,6 +59,6 @@ Deno.test("what cannot be recorded is told to nobody and thrown at the reporter"
     throw new RangeError("full");
   });
   bus.subscribe((event) => void heard.push(event));
-  assert.throws(() => bus.emit({ type: "lora", paths: [] }), RangeError);
+  assert.throws(() => bus.emit({ type: "outputs", paths: [] }), RangeError);
   assert.deepEqual(heard, []);
 });

@@ -73,7 +73,7 @@ Deno.test("wishes are taken once, in order, by the one who trains; those left fr
     run[Symbol.dispose]();
     using again = RunFolder.open(run.path, { lock: true });
     assert.deepEqual(again.controls.take(), []);
-    assert.throws(() => other.append({ type: "lora", paths: [] }), TypeError);
+    assert.throws(() => other.append({ type: "outputs", paths: [] }), TypeError);
   }));
 
 Deno.test("latestCheckpoint() is the highest step whose manifest can be read", () =>
@@ -147,6 +147,19 @@ Deno.test("a database of a newer wantune is refused", () =>
     db.exec("PRAGMA user_version = 99");
     db.close();
     assert.throws(() => RunFolder.open(run.path), /written by a newer wantune \(form 99\)/);
+  }));
+
+Deno.test("a database of an older form is brought up: its results are events of the new name", () =>
+  withFolder((folder) => {
+    const made = RunFolder.create(config(folder));
+    made.append({ type: "outputs", paths: ["a"] });
+    made[Symbol.dispose]();
+    const db = new DatabaseSync(join(made.path, "run.db"));
+    db.exec("UPDATE events SET type = 'lora', json = replace(json, 'outputs', 'lora'); DROP TABLE configs");
+    db.exec("PRAGMA user_version = 1");
+    db.close();
+    using run = RunFolder.open(made.path);
+    assert.deepEqual(run.events().map(({ type }) => type), ["outputs"]);
   }));
 
 Deno.test("append() records for a bus: stored before any reader hears of it", () =>

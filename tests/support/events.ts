@@ -74,7 +74,7 @@ export const EXAMPLES: readonly EventBody[] = [
   { type: "pause", step: 5, paused: true },
   { type: "sample", step: 5, path: "samples/5.mp4", prompt: "a cat", seed: 0 },
   { type: "checkpoint", step: 5, path: "checkpoints/5", bytes: 99 },
-  { type: "lora", paths: ["outputs/cat.safetensors"] },
+  { type: "outputs", paths: ["outputs/cat.safetensors"] },
   { type: "warning", message: "slow disk", cure: "use another" },
   { type: "run.ended", status: "failed", error: "no memory", exitCode: 4, seconds: 3.5 },
 ];

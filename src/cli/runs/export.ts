@@ -35,7 +35,7 @@ export function toJson(run: RunFolder): string {
       metrics: metricRows(run),
       validations: events.filter((event) => event.type === "validation"),
       samples: events.filter((event) => event.type === "sample"),
-      outputs: events.flatMap((event) => event.type === "lora" ? event.paths : []),
+      outputs: events.flatMap((event) => event.type === "outputs" ? event.paths : []),
     },
     null,
     2,

@@ -12,7 +12,7 @@ export function details(run: RunFolder): Record<string, unknown> {
     loss: run.metrics("loss"),
     validation: run.metrics("validation.loss"),
     samples: events.flatMap((event) => event.type === "sample" ? [event.path] : []),
-    outputs: events.flatMap((event) => event.type === "lora" ? event.paths : []),
+    outputs: events.flatMap((event) => event.type === "outputs" ? event.paths : []),
     warnings: events.flatMap((event) => event.type === "warning" ? [event.message] : []),
   };
 }
@@ -34,7 +34,7 @@ export function shown(run: RunFolder): string[][] {
     ["started", summary.createdAt],
     ["last heard", summary.lastHeardAt],
     ["folder", summary.path],
-    ...events.flatMap((event) => event.type === "lora" ? event.paths.map((path) => ["output", path]) : []),
+    ...events.flatMap((event) => event.type === "outputs" ? event.paths.map((path) => ["output", path]) : []),
     ...events.flatMap((event) => event.type === "sample" ? [["sample", event.path]] : []),
     ...events.flatMap((event) => event.type === "warning" ? [["warning", oneLine(event.message)]] : []),
     [

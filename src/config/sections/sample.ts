@@ -3,6 +3,8 @@
 import { z } from "zod";
 import { auto, count, field, numFrames, section, side } from "./field.ts";
 
+const scale = z.number().min(0).max(100);
+
 /** Schema of `sample`. */
 export const sampleSchema = section({
   everySteps: field(count.default(250), {
@@ -38,15 +40,21 @@ export const sampleSchema = section({
     title: "Sampling steps",
     description: "Steps of the solver: more take longer and follow the model more exactly.",
   }),
-  guidanceScale: field(z.number().min(0).max(100).default(5), {
+  guidanceScale: field(auto(scale).default("auto"), {
     title: "Guidance",
-    description: "Strength of classifier-free guidance; 1 is none and takes half the time.",
+    description: "Strength of classifier-free guidance; 1 is none and takes half the time, auto is the model's.",
+  }),
+  lowNoiseGuidanceScale: field(scale.optional(), {
+    title: "Guidance, low noise",
+    description:
+      "The same for the low-noise expert of a model of two; absent means guidanceScale, or the model's where " +
+      "that is auto.",
   }),
   shift: field(auto(z.number().positive().max(1000)).default("auto"), {
     title: "Shift",
     description: "Shift of the noise levels while sampling; auto is the model's.",
   }),
-  solver: field(z.enum(["unipc", "euler"]).default("unipc"), {
+  solver: field(z.enum(["unipc", "euler", "dpm++"]).default("unipc"), {
     title: "Solver",
     description: "How the steps are taken.",
   }),
