@@ -38,7 +38,7 @@ Deno.test("a reader that throws is dropped by a warning event; the others and th
   assert.deepEqual(heard.map((event) => [event.seq, event.type]), [[1, "outputs"], [2, "warning"], [3, "outputs"]]);
   const warning = heard[1];
   assert.ok(warning?.type === "warning");
-  assert.match(warning.message, /the page failed at event 1 \(lora\) and hears no more: broken pipe/);
+  assert.match(warning.message, /the page failed at event 1 \(outputs\) and hears no more: broken pipe/);
   assert.equal(bus.numReaders, 1);
 });
 
