@@ -68,7 +68,7 @@ std::vector<int64_t> read_sizes(int32_t at) {
 
 using namespace wt;
 
-int32_t wt_abi() { return 3; }
+int32_t wt_abi() { return 4; }
 double* wt_arguments() { return arguments; }
 double* wt_results() { return results; }
 uint8_t* wt_text() { return text; }
@@ -212,6 +212,15 @@ int32_t wt_synchronize(int32_t device_type, int32_t device_index) {
     if (type != c10::DeviceType::CPU) {
       c10::impl::VirtualGuardImpl(type).synchronizeDevice(static_cast<c10::DeviceIndex>(device_index));
     }
+    return 0;
+  });
+}
+
+int32_t wt_deterministic(int32_t on) {
+  return guarded([&] {
+    // An operator without such a form runs as it is; memory is not filled, as nothing here reads what it did not write.
+    at::globalContext().setDeterministicAlgorithms(on != 0, true);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
     return 0;
   });
 }

@@ -107,4 +107,5 @@ WT_API int32_t wt_reset_peak(int32_t device_type, int32_t device_index);
 WT_API int32_t wt_empty_cache(int32_t device_type);
 WT_API int32_t wt_limit_host_memory(double bytes);  // the host's tensors may hold no more in all; 0: no limit
 WT_API int32_t wt_keep_host_memory(double bytes);   // keeps freed host memory for the next tensors -> whether it could
+WT_API int32_t wt_deterministic(int32_t on);        // operators on cards give the same bits each time, where they can
 WT_API int32_t wt_threads(int32_t count);           // sets when > 0 -> threads used by host operators

@@ -1,4 +1,5 @@
 // Streams and events: copies that run beside computing. A host has neither, so none of this is called for it.
+#include <ATen/Context.h>
 #include <c10/core/Event.h>
 #include <c10/core/Stream.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -33,6 +34,7 @@ c10::Stream current_stream(c10::Device device) { return c10::impl::VirtualGuardI
 int32_t wt_stream(int32_t device_type, int32_t device_index) {
   return guarded([&] {
     const c10::Device device = device_of(device_type, device_index);
+    at::globalContext().lazyInitDevice(device.type());
     return streams().put(c10::impl::VirtualGuardImpl(device.type()).getStreamFromGlobalPool(device));
   });
 }

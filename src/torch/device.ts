@@ -67,6 +67,14 @@ export function limitHostMemory(bytes: number | undefined): void {
   check(native().symbols.wt_limit_host_memory(bytes ?? 0));
 }
 
+/**
+ * Whether operators on a card give the same bits for the same inputs each time, as they do on the host. Off until set; some
+ * operators are slower so, and the backward of attention is the one that is felt.
+ */
+export function setDeterministic(on: boolean): void {
+  check(native().symbols.wt_deterministic(Number(on)));
+}
+
 /** Sets (when given) and returns the number of host threads that operators use. */
 export function hostThreads(count = 0): number {
   const threads = native().symbols.wt_threads(count);

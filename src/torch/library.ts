@@ -61,6 +61,7 @@ export const SYMBOLS = {
   wt_empty_cache: { parameters: [/* device type */ "i32"], result: "i32" },
   wt_limit_host_memory: { parameters: [/* bytes */ "f64"], result: "i32" },
   wt_keep_host_memory: { parameters: [/* bytes */ "f64"], result: "i32" },
+  wt_deterministic: { parameters: [/* on */ "i32"], result: "i32" },
   wt_threads: { parameters: [/* count */ "i32"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 

@@ -9,6 +9,7 @@ export {
   hostThreads,
   limitHostMemory,
   resetPeakMemory,
+  setDeterministic,
   synchronize,
 } from "./device.ts";
 export { dims } from "./dims.ts";

@@ -10,7 +10,7 @@ import {
   prepareDataset,
 } from "../data/mod.ts";
 import type { Emit, EventBody } from "../events/mod.ts";
-import { cudaDeviceCount, type Device, type DType, type Tensor, zeros } from "../torch/mod.ts";
+import { cudaDeviceCount, type Device, type DType, setDeterministic, type Tensor, zeros } from "../torch/mod.ts";
 import { describeSource, type Expert, type ModelSource, openModel } from "../wan/mod.ts";
 import type { ClipBatch } from "./batch.ts";
 import { folderEncoders } from "./encoders.ts";
@@ -66,6 +66,7 @@ export async function setUp(
   const { emit, signal, onReport } = options;
   const device = resolveDevice(given.model.device);
   const dtype = resolveDtype(given.model.dtype, device);
+  if (device !== "cpu") setDeterministic(given.train.deterministic);
   const models = openModels(given);
   checkSamplePictures(given.sample, models.variant);
   if (given.sample !== undefined) guidanceOf(given.sample, models.variant);

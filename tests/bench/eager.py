@@ -1,4 +1,4 @@
-"""The Python side of the benchmark: the same operators and the same WAN block in eager PyTorch.
+"""The Python side of the benchmark: the same operators and the same WAN block in eager PyTorch. `eager.py THREADS [DEVICE]`
 
 Reads requests, one JSON object a line, and answers each with one line:
     {"what": "op", "count": n}                  -> {"seconds": per call}
@@ -16,11 +16,19 @@ import torch.nn.functional as F
 from torch.utils.checkpoint import checkpoint
 
 
+DEVICE = sys.argv[2] if len(sys.argv) > 2 else "cpu"
+
+
 def fill(shape, index, scale, dtype=torch.float32):
     """Numbers that both sides can make: sin(0.37 i + index) * scale."""
     count = math.prod(shape)
-    values = torch.arange(count, dtype=torch.float64).mul_(0.37).add_(index).sin_().mul_(scale)
+    values = torch.arange(count, dtype=torch.float64, device=DEVICE).mul_(0.37).add_(index).sin_().mul_(scale)
     return values.to(dtype).reshape(shape)
+
+
+def synchronize():
+    if DEVICE != "cpu":
+        torch.cuda.synchronize()
 
 
 def rotate(x, table):
@@ -124,7 +132,7 @@ def rope_table(grid, head_width):
         size[axis] = grid[axis]
         parts.append(angles.reshape(size).expand(*grid, -1))
     angles = torch.cat(parts, dim=-1).reshape(1, math.prod(grid), 1, head_width // 2)
-    return torch.complex(angles.cos().float(), angles.sin().float())
+    return torch.complex(angles.cos().float(), angles.sin().float()).to(DEVICE)
 
 
 class StepBench:
@@ -151,8 +159,10 @@ class StepBench:
         q = fill([1, math.prod(grid), shape["heads"], width // shape["heads"]], 0, 1.0).to(self.dtype)
         times = {}  # whichever form of the rotation is faster here
         for way in (rotate, rotate_by_parts) * 2:
+            synchronize()
             start = time.perf_counter()
             way(q, self.rope)
+            synchronize()
             times[way] = time.perf_counter() - start
         for block in self.blocks:
             block.rotate = min(times, key=times.get)
@@ -167,7 +177,7 @@ class StepBench:
         x = F.conv3d(noisy.to(weight.dtype), weight, self.w["patch_embedding.bias"], stride=(1, 2, 2))
         x = x.flatten(2).transpose(1, 2)
         angles = sigma * 1000 * 10000.0 ** -(torch.arange(128, dtype=torch.float64) / 128)
-        sinusoid = torch.cat([angles.cos(), angles.sin()])[None].float()
+        sinusoid = torch.cat([angles.cos(), angles.sin()])[None].float().to(DEVICE)
         temb = F.silu(self.linear(sinusoid, embedder + "time_embedder.linear_1"))
         temb = self.linear(temb, embedder + "time_embedder.linear_2")
         projection = self.linear(F.silu(temb), embedder + "time_proj").unflatten(1, (6, -1))
@@ -186,7 +196,7 @@ class StepBench:
 
     def once(self, draw):
         generator = torch.Generator().manual_seed(int(draw["noiseSeed"]))
-        noise = torch.randn(self.clean.shape, generator=generator)
+        noise = torch.randn(self.clean.shape, generator=generator).to(DEVICE)
         sigma = draw["sigma"]
         noisy = (self.clean * (1 - sigma) + noise * sigma).to(self.dtype)
         loss = F.mse_loss(self.forward(noisy, sigma).float(), noise - self.clean)
@@ -197,8 +207,10 @@ class StepBench:
         return loss.item()
 
     def run(self, draws):
+        synchronize()
         start, cpu = time.perf_counter(), time.process_time()
         losses = [self.once(draw) for draw in draws]
+        synchronize()
         return (time.perf_counter() - start) / len(draws), (time.process_time() - cpu) / len(draws), losses
 
 
@@ -227,6 +239,8 @@ def main():
             if request["what"] == "step":
                 seconds, cpu, losses = bench.run(request["draws"])
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+                if DEVICE != "cpu":
+                    peak = torch.cuda.max_memory_allocated()
                 answer = {"seconds": seconds, "cpuSeconds": cpu, "check": losses, "peakBytes": peak}
             else:
                 answer = {"seconds": bench.run(request["count"]), "check": bench.check()}

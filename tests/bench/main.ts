@@ -1,13 +1,14 @@
 // deno-lint-ignore-file no-console
 /**
- * `deno task bench [op|block|step|weights|frames ...] [--rounds N] [--threads N] [--sizes tiny,mid] [--dtypes float32]`:
- * speed on this machine; `--cpu` takes processor time for steps and frames, for a busy machine. Where `python3` has
+ * `deno task bench [op|block|step|weights|frames ...] [--rounds N] [--threads N] [--sizes tiny,mid] [--dtypes float32]
+ * [--methods lora,full] [--recompute off,on]`:
+ * speed on this machine, or of steps on a card with `--device cuda:0`; `--cpu` takes processor time for steps and frames, for a busy machine. Where `python3` has
  * PyTorch, the same work runs in eager Python in turns with ours, and the ratios are what counts: a machine that has
  * other things to do slows both.
  */
 import { parseArgs } from "node:util";
 import { findLibtorch, shimFor } from "../../src/setup/mod.ts";
-import { libtorchMinor, ones, openTorch } from "../../src/torch/mod.ts";
+import { type Device, libtorchMinor, ones, openTorch } from "../../src/torch/mod.ts";
 import { withFolder } from "../support/tmp.ts";
 import { BlockBench, type BlockShape, blockWeights } from "./block.ts";
 import { benchBatches } from "./batches.ts";
@@ -28,6 +29,9 @@ const { values, positionals } = parseArgs({
     cpu: { type: "boolean", default: false },
     sizes: { type: "string", default: "tiny,mid" },
     dtypes: { type: "string", default: "float32,bfloat16" },
+    methods: { type: "string", default: "lora,full" },
+    recompute: { type: "string", default: "off,on" },
+    device: { type: "string", default: "cpu" },
   },
 });
 const rounds = Number(values.rounds);
@@ -76,18 +80,23 @@ async function benchBlock(python: PythonTorch | undefined, name: string): Promis
 }
 
 async function benchSteps(python: PythonTorch | undefined): Promise<void> {
+  const device = values.device as Device;
   const dtypes = values.dtypes.split(",") as StepShape["dtype"][];
+  const methods = values.methods.split(",") as StepShape["method"][];
+  const recompute = values.recompute.split(",").map((word) => word === "on");
   for (const size of values.sizes.split(",")) {
-    for (const shape of stepShapes([size], { dtypes })) {
+    for (const shape of stepShapes([size], { dtypes, methods, recompute })) {
       const { dtype, method, recompute } = shape;
       const name = `${size} step, ${method}, ${dtype}${recompute ? ", recompute" : ""}`;
-      console.log(report(name, await compareSteps(shape, { rounds, python, cpuTime: values.cpu }), LIMITS.step));
+      console.log(
+        report(name, await compareSteps(shape, { rounds, python, device, cpuTime: values.cpu }), LIMITS.step),
+      );
     }
   }
 }
 
 // Started first: Python runs with the environment as it is, before libtorch is opened here.
-const python = await PythonTorch.start({ threads });
+const python = await PythonTorch.start({ threads, device: values.device });
 const { dir, version } = await findLibtorch();
 const minor = libtorchMinor(dir);
 openTorch({ libtorch: dir, shim: await shimFor(dir, { minor }), torchMinor: minor, threads });

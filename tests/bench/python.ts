@@ -32,12 +32,12 @@ export class PythonTorch implements AsyncDisposable {
   }
 
   /** Starts it; undefined where there is no `python3` with PyTorch. Its environment is the one at this moment. */
-  static async start(options: { threads: number }): Promise<PythonTorch | undefined> {
+  static async start(options: { threads: number; device: string }): Promise<PythonTorch | undefined> {
     const script = new URL("./eager.py", import.meta.url).pathname;
     let child: Deno.ChildProcess;
     try {
       const command = new Deno.Command("python3", {
-        args: [script, String(options.threads)],
+        args: [script, String(options.threads), options.device],
         stdin: "piped",
         stdout: "piped",
         stderr: "null",

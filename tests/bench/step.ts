@@ -2,6 +2,7 @@
 import { NAMED_SIZES, type StepShape } from "../../src/cli/bench/shape.ts";
 import { StepBench } from "../../src/cli/bench/steps.ts";
 import { filledTensors } from "../../src/cli/bench/synthetic.ts";
+import type { Device } from "../../src/torch/mod.ts";
 import { keepsFloat32 } from "../../src/wan/mod.ts";
 import { type Compared, median } from "./measure.ts";
 import type { PythonTorch } from "./python.ts";
@@ -10,11 +11,18 @@ import type { PythonTorch } from "./python.ts";
 const TOLERANCE = { float32: 1e-3, bfloat16: 3e-2 };
 
 /** The shapes that are compared: sizes by name, each with every choice of the others. */
-export function stepShapes(sizes: readonly string[], choices: { dtypes: readonly StepShape["dtype"][] }): StepShape[] {
+export function stepShapes(
+  sizes: readonly string[],
+  choices: {
+    dtypes: readonly StepShape["dtype"][];
+    methods: readonly StepShape["method"][];
+    recompute: readonly boolean[];
+  },
+): StepShape[] {
   return sizes.flatMap((size) =>
     choices.dtypes.flatMap((dtype) =>
-      (["lora", "full"] as const).flatMap((method) =>
-        [false, true].map((recompute): StepShape => {
+      choices.methods.flatMap((method) =>
+        choices.recompute.map((recompute): StepShape => {
           const numbers = NAMED_SIZES[size];
           if (numbers === undefined) throw new RangeError(`no size ${size}`);
           return { ...numbers, dtype, method, recompute, rank: 32 };
@@ -32,9 +40,14 @@ export function stepShapes(sizes: readonly string[], choices: { dtypes: readonly
  */
 export async function compareSteps(
   shape: StepShape,
-  { rounds, python, cpuTime }: { rounds: number; python: PythonTorch | undefined; cpuTime: boolean },
+  { rounds, python, device, cpuTime }: {
+    rounds: number;
+    python: PythonTorch | undefined;
+    device: Device;
+    cpuTime: boolean;
+  },
 ): Promise<Compared> {
-  using bench = new StepBench(shape, { device: "cpu", steps: rounds + 1 });
+  using bench = new StepBench(shape, { device, steps: rounds + 1 });
   const tensors = filledTensors(shape).map((tensor) => {
     const whole = keepsFloat32(tensor.name) || tensor.name.includes(".lora_");
     return { ...tensor, dtype: whole ? "float32" : shape.dtype };

@@ -4,7 +4,7 @@ import { peakFlops } from "../../train/mod.ts";
 import { trainingFlops } from "../../wan/mod.ts";
 import { type StepShape, tokensOf, transformerOf } from "./shape.ts";
 import { StepBench } from "./steps.ts";
-import type { StepDraw } from "./synthetic.ts";
+import type { StepDraw, SyntheticOptions } from "./synthetic.ts";
 
 /** A shape's steps, measured. */
 export interface StepReport {
@@ -28,10 +28,10 @@ export interface StepReport {
 /** Takes a warm-up step and `steps` more of a shape. */
 export function measureShape(
   shape: StepShape,
-  options: { device: Device; threads: number; steps: number },
+  options: SyntheticOptions & { threads: number },
 ): StepReport {
   const { device, threads, steps } = options;
-  using bench = new StepBench(shape, { device, steps: steps + 1 });
+  using bench = new StepBench(shape, { ...options, steps: steps + 1 });
   resetPeak();
   const taken = Array.from({ length: steps + 1 }, () => {
     const draw = bench.nextDraw;

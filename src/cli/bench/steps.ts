@@ -3,7 +3,7 @@ import process from "node:process";
 import { type Device, resetPeakMemory, synchronize } from "../../torch/mod.ts";
 import { trainStep } from "../../train/mod.ts";
 import type { StepShape } from "./shape.ts";
-import { makeSynthetic, type StepDraw, type SyntheticTrainee } from "./synthetic.ts";
+import { makeSynthetic, type StepDraw, type SyntheticOptions, type SyntheticTrainee } from "./synthetic.ts";
 
 /** A model whose steps are timed one by one. Owns it. */
 export class StepBench implements Disposable {
@@ -11,8 +11,7 @@ export class StepBench implements Disposable {
   readonly #device: Device;
   #step = 0;
 
-  /** @param options.steps the most that will be taken */
-  constructor(shape: StepShape, options: { device: Device; steps: number }) {
+  constructor(shape: StepShape, options: SyntheticOptions) {
     this.#device = options.device;
     this.#synthetic = makeSynthetic(shape, options);
     if (options.device !== "cpu") resetPeakMemory(options.device);

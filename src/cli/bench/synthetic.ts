@@ -1,9 +1,9 @@
 /** A transformer of any size with weights out of thin air, ready to be trained. */
 import { random, seedFor } from "../../base/mod.ts";
 import { parseConfig, type SettledConfig } from "../../config/mod.ts";
-import { buildModel } from "../../nn/mod.ts";
+import { type BlockParams, type BlockSource, BlockWeights, buildModel } from "../../nn/mod.ts";
 import { GradientStore } from "../../parallel/mod.ts";
-import { type Device, noGrad, type Tensor, tidy } from "../../torch/mod.ts";
+import { type Device, noGrad, setDeterministic, Tensor, tidy, unscoped } from "../../torch/mod.ts";
 import {
   type ClipBatch,
   freshTrained,
@@ -73,30 +73,70 @@ function configOf({ method, rank }: StepShape, steps: number): SettledConfig {
   return settleSteps(parseConfig(JSON.stringify(text), { path: "bench.jsonc" }), { batchesPerEpoch: 1 });
 }
 
+/** Where a synthetic model trains, and how. */
+export interface SyntheticOptions {
+  readonly device: Device;
+  /** The most that will be taken. */
+  readonly steps: number;
+  /** Where the blocks' weights wait for their turn; where they are computed with if absent. */
+  readonly weights?: "resident" | "streamed" | undefined;
+  /** As `train.deterministic`; true if absent. */
+  readonly deterministic?: boolean | undefined;
+}
+
+/** Weights that come from host memory in their turn: the first block's made once, the others' copied from them. */
+function streamed(
+  blocks: readonly BlockParams[],
+  { device, load }: { device: Device; load: (name: string) => Tensor },
+): BlockWeights {
+  const source: BlockSource = {
+    load: (name, place) => [tidy(() => load(name).to({ device: place }))],
+    mapped: (name) => [tidy(() => load(name).to({ device: "cpu" }))],
+    prefetch: () => {},
+    release: () => {},
+    [Symbol.dispose]: () => {},
+  };
+  const weights = new BlockWeights({ blocks, device, source });
+  blocks.forEach((_, i) => weights.move(i, "streamed"));
+  return weights;
+}
+
 /** Makes a model of a shape and everything that trains it. */
-export function makeSynthetic(shape: StepShape, options: { device: Device; steps: number }): SyntheticTrainee {
-  const { device, steps } = options;
+export function makeSynthetic(shape: StepShape, options: SyntheticOptions): SyntheticTrainee {
+  const { device, steps, weights = "resident" } = options;
+  if (device !== "cpu") setDeterministic(options.deterministic ?? true);
   const filled = new Map(filledTensors(shape).map((tensor) => [tensor.name, tensor]));
   const make = (name: string, dtype: StepShape["dtype"]): Tensor => {
     const { shape: size, index, scale } = filled.get(name) as FilledTensor;
     return tidy(() => fill(size, { index, scale, dtype }).to({ device }));
   };
-  const made = new Map<string, Tensor>(); // one block's, of which the others are copies
+  const dtypeOf = (name: string): StepShape["dtype"] => keepsFloat32(name) ? "float32" : shape.dtype;
   using stack = new DisposableStack();
+  using originals = new DisposableStack();
+  const made = new Map<string, Tensor>(); // blocks are alike: one's parameters, and what is before and behind them
+  const load = (name: string): Tensor => {
+    const kind = name.replace(/^blocks\.\d+\./, "blocks.");
+    const original = made.get(kind) ?? unscoped(() => originals.use(make(name, dtypeOf(name))));
+    made.set(kind, original);
+    return original.clone();
+  };
+  const away = Array.from({ length: shape.layers }, () => new Map<string, readonly Tensor[]>());
+  const param = (name: string): Tensor => {
+    const [, block] = /^blocks\.(\d+)\./.exec(name) ?? [];
+    if (weights === "resident" || block === undefined) return load(name);
+    const empty = Tensor.away({ shape: filled.get(name)?.shape ?? [], dtype: dtypeOf(name), device });
+    away[Number(block)]?.set(name, [empty]);
+    return empty;
+  };
   const { model, params } = buildModel({
     name: "the benchmark",
     keys: () => [],
     shapeOf: (key) => filled.get(key)?.shape,
-    load: (key) => {
-      const kind = key.replace(/^blocks\.\d+\./, "blocks.");
-      const equal = made.get(kind)?.clone();
-      const param = equal ?? make(key, keepsFloat32(key) ? "float32" : shape.dtype);
-      if (equal === undefined) made.set(kind, param);
-      return param;
-    },
+    load: param,
   }, { build: (p) => new WanTransformer(p, transformerOf(shape)), what: "the benchmark's transformer" });
   for (const param of params.values()) stack.use(param);
   stack.use(model);
+  if (weights === "streamed") model.blockWeights = streamed(away, { device, load });
   const config = configOf(shape, steps);
   const trained = stack.use(freshTrained({ config, expert: "only", built: { model, params }, text: undefined }));
   for (const [name, param] of trained.params) {

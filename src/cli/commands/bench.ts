@@ -70,6 +70,8 @@ interface WorkOptions {
 interface MeasureOptions {
   readonly device: string;
   readonly steps: number;
+  readonly weights: "resident" | "streamed";
+  readonly deterministic: "on" | "off";
   readonly threads?: number | undefined;
   readonly libtorch?: string | undefined;
 }
@@ -88,6 +90,17 @@ function workOptions<A extends unknown[], O extends Record<string, unknown>>(com
         .default("off" as const),
     )
     .option("--device <name>", "cpu or cuda:N; auto takes a card where there is one", "auto")
+    .addOption(
+      new Option(
+        "--weights <place>",
+        "where the blocks' weights wait: streamed brings them from host memory in their turn",
+      )
+        .choices(["resident", "streamed"] as const).default("resident" as const),
+    )
+    .addOption(
+      new Option("--deterministic <on|off>", "on a card, the same bits each time").choices(["on", "off"] as const)
+        .default("on" as const),
+    )
     .addOption(number("--steps <count>", "steps that count, after one that warms up", 5))
     .addOption(new Option("--threads <count>", "host threads; all cores unless given").argParser(count))
     .option("--libtorch <folder>", "use the libtorch in this folder")
@@ -104,12 +117,22 @@ function workOf({ dtype, method, rank, recompute }: WorkOptions): Pick<
 async function measure(shape: StepShape, options: MeasureOptions): Promise<StepReport> {
   const { openLibtorch } = await import("../torch.ts");
   const { transformerOf } = await import("../bench/shape.ts");
+  const { ConfigError } = await import("../../base/mod.ts");
   transformerOf(shape); // what cannot be is said before libtorch is opened
   const { libtorch, threads = navigator.hardwareConcurrency, steps } = options;
   await openLibtorch({ libtorch, threads });
   const { resolveDevice } = await import("../../train/mod.ts");
   const { measureShape } = await import("../bench/report.ts");
-  return measureShape(shape, { device: resolveDevice(options.device), threads, steps });
+  const { weights } = options, deterministic = options.deterministic === "on";
+  if (weights === "streamed" && shape.method === "full") {
+    throw new ConfigError("Cannot stream the weights of a model that is trained.", { cure: "add --method lora" });
+  }
+  if (weights === "streamed" && !shape.recompute) {
+    throw new ConfigError("Cannot keep the graph of a block whose weights are streamed.", {
+      cure: "add --recompute on",
+    });
+  }
+  return measureShape(shape, { device: resolveDevice(options.device), threads, steps, weights, deterministic });
 }
 
 const HEADINGS = ["size", "s/step", "tokens/s", "TFLOP/s", "utilisation", "peak memory"];

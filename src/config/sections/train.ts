@@ -128,6 +128,12 @@ export const trainSchema = section({
     title: "Seed",
     description: "Every random draw of the run follows from it.",
   }),
+  deterministic: field(z.boolean().default(true), {
+    title: "Same bits",
+    description:
+      "On a card, use operators that give the same bits each time, so that a resumed run equals an unbroken " +
+      "one to the bit; false lets attention's backward pass be faster. The host is always so.",
+  }),
   switchEvery: field(count.default(10), {
     title: "Turns",
     unit: "optimizer steps",
