@@ -1,6 +1,7 @@
 // One call for every operator: arguments are boxed onto the dispatcher's stack, results unboxed into handles.
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 

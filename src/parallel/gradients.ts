@@ -1,5 +1,5 @@
 /** Gradients between backward and update: summed over micro-steps, measured, clipped. */
-import { ops, stack, type Tensor, tidy, unscoped } from "../torch/mod.ts";
+import { norms, ops, stack, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 
 /** Sums gradients by the tensor they belong to. */
 export class GradientStore implements Disposable {
@@ -40,7 +40,7 @@ export class GradientStore implements Disposable {
 
 /** The L2 norm of all gradients together, a float32 scalar on their device. Source: torch.nn.utils.get_total_norm */
 export function totalNorm(gradients: readonly Tensor[]): Tensor {
-  return tidy(() => stack(gradients.map((gradient) => gradient.norm())).norm());
+  return tidy(() => stack(norms(gradients)).norm());
 }
 
 /**

@@ -12,6 +12,8 @@ const NAME = "libwantune.so";
 const FLAGS = ["-std=c++20", "-O2", "-fPIC", "-fvisibility=hidden"];
 // `-z now`: a symbol that libtorch lacks is an error when the shim is opened, not the end of the process later on.
 const LINK = ["-shared", "-Wl,-z,now", "-Wl,--no-undefined"];
+// With libtorch's own C++ library: streams and exceptions cross, and crash on a second copy that a compiler builds in.
+const LIBRARIES = ["-ltorch", "-ltorch_cpu", "-lc10", "-l:libstdc++.so.6"];
 
 /**
  * The path of a shim that fits.
@@ -49,7 +51,7 @@ export function findShim(minor: string): string | undefined {
 }
 
 function compiledPath(minor: string): string {
-  const hash = createHash("sha256").update(JSON.stringify([minor, FLAGS, LINK]));
+  const hash = createHash("sha256").update(JSON.stringify([minor, FLAGS, LINK, LIBRARIES]));
   for (const path of sourceFiles()) hash.update(path.slice(path.lastIndexOf("/"))).update(readFileSync(path));
   return join(shimCacheFolder(), `${minor}-${hash.digest("hex").slice(0, 16)}`, NAME);
 }
@@ -98,7 +100,7 @@ async function compile(options: { sources: readonly string[]; libtorch: string; 
         return object;
       }),
     );
-    const libraries = ["-L", options.libtorch, "-ltorch", "-ltorch_cpu", "-lc10"];
+    const libraries = ["-L", options.libtorch, ...LIBRARIES];
     const partial = join(work, NAME);
     await run(compiler, [...LINK, ...objects, "-o", partial, ...libraries]);
     renameSync(partial, options.target);

@@ -3,10 +3,15 @@ import { check, type Handle } from "./call.ts";
 import { type DType, dtypeCode } from "./dtype.ts";
 import * as ops from "./gen/ops.ts";
 import { native } from "./library.ts";
-import { type Tensor, wrap } from "./tensor.ts";
+import { type Tensor, wrap, wrapAll } from "./tensor.ts";
 
 export function cat(tensors: readonly Tensor[], dim = 0): Tensor {
   return wrap(ops.cat(tensors.map((x) => x.handle), dim));
+}
+
+/** The L2 norm of each tensor, in one call. */
+export function norms(tensors: readonly Tensor[]): Tensor[] {
+  return wrapAll(ops._foreach_norm_Scalar(tensors.map((tensor) => tensor.handle)));
 }
 
 export function stack(tensors: readonly Tensor[], dim = 0): Tensor {

@@ -32,6 +32,8 @@ export function libtorchMinor(libtorch: string): string {
     });
   }
   setThreadWaiting();
+  // What cuBLAS wants for giving the same bits each time: work space of a fixed size. Read when a card is first used.
+  if (Deno.env.get("CUBLAS_WORKSPACE_CONFIG") === undefined) Deno.env.set("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
   try {
     const library = Deno.dlopen(path, { aoti_torch_abi_version: { parameters: [], result: "u64" } });
     return minorOf(BigInt(library.symbols.aoti_torch_abi_version()));

@@ -8,8 +8,11 @@ import { I2V, T2V, TI2V } from "../support/session.ts";
 import { allFreed, CARD, cardTest, off } from "../support/gpu.ts";
 import { leakFree } from "../support/torch.ts";
 
-/** Single precision, sums in another order; in the VAE, cuDNN's convolutions may round their factors to TF32. */
-const FLOAT32 = 1e-5, TF32 = 2e-3;
+/**
+ * Single precision, sums in another order. In the VAE cuDNN rounds the factors of convolutions to 10 bits (TF32), as in
+ * PyTorch, unless NVIDIA_TF32_OVERRIDE=0 forbids it: then it must be as near as the rest.
+ */
+const FLOAT32 = 1e-5, CONVOLUTIONS = Deno.env.get("NVIDIA_TF32_OVERRIDE") === "0" ? 2e-5 : 1e-2;
 
 /** A model's output on a device, brought to the host. */
 function velocity(model: VelocityModel, { device, textDim }: { device: "cpu" | typeof CARD; textDim: number }): Tensor {
@@ -58,9 +61,10 @@ for (const [name, folder] of Object.entries({ TI2V, T2V, I2V })) {
         for (const tiling of [false, tiles] as const) {
           const latents = host.encode(video, { tiling }).mean;
           const there = card.encode(video.to({ device: CARD }), { tiling }).mean;
-          assert(off(there, latents) < TF32, `encode ${off(there, latents)}`);
+          assert(off(there, latents) < CONVOLUTIONS, `encode: ${off(there, latents)}`);
           const pictures = host.decode(latents, { tiling });
-          assert(off(card.decode(latents.to({ device: CARD }), { tiling }), pictures) < TF32, "decode");
+          const seen = card.decode(latents.to({ device: CARD }), { tiling });
+          assert(off(seen, pictures) < CONVOLUTIONS, `decode: ${off(seen, pictures)}`);
         }
       })
     );

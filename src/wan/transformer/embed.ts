@@ -3,7 +3,7 @@
  * C width, K distinct timesteps.
  */
 import { type Layer, Linear, type Params } from "../../nn/mod.ts";
-import { conv3d, type Device, dims, gelu, silu, type Tensor, tensor, tidy } from "../../torch/mod.ts";
+import { type Device, dims, gelu, linear, silu, type Tensor, tensor, tidy } from "../../torch/mod.ts";
 import type { TransformerConfig } from "./config.ts";
 
 /** Timesteps embedded once each, and which of them every token has. */
@@ -24,7 +24,7 @@ export function rowsOf(values: Tensor, time: TimeEmbedding): Tensor {
   return values.indexSelect(0, time.index).reshape([time.batch, -1, C]);
 }
 
-/** Conv3d with stride = kernel, then tokens in frame, row, column order. */
+/** A convolution whose stride is its kernel, as a product with the patches: tokens in frame, row, column order. */
 export class PatchEmbedding {
   readonly weight: Tensor;
   readonly bias: Tensor;
@@ -38,8 +38,13 @@ export class PatchEmbedding {
 
   /** @param x [B, in, T, h, w] @returns [B, L, C] in the weight's dtype */
   forward(x: Tensor): Tensor {
-    return conv3d(x.to({ dtype: this.weight.dtype }), this.weight, { bias: this.bias, stride: this.#patch })
-      .flatten(2).transpose(1, 2);
+    const { B, C, T, h, w } = dims(x, "B C T h w");
+    const [pt, ph, pw] = this.#patch;
+    const patches = x.to({ dtype: this.weight.dtype })
+      .reshape([B, C, T / pt, pt, h / ph, ph, w / pw, pw])
+      .permute([0, 2, 4, 6, 1, 3, 5, 7])
+      .reshape([B, (T / pt) * (h / ph) * (w / pw), C * pt * ph * pw]);
+    return linear(patches, this.weight.flatten(1), this.bias);
   }
 }
 
