@@ -1,5 +1,5 @@
 /** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
-import { formatBytes, messageOf } from "../base/mod.ts";
+import { ConfigError, formatBytes, messageOf } from "../base/mod.ts";
 import type { RunConfig, SettledConfig } from "../config/mod.ts";
 import {
   type Batch,
@@ -43,10 +43,18 @@ export interface Session extends Disposable {
   readonly variant: string;
 }
 
-/** The device that a config means. */
+/** The device that a config means. @throws {ConfigError} for a card that libtorch does not see */
 export function resolveDevice(device: string): Device {
-  if (device !== "auto") return device as Device;
-  return cudaDeviceCount() > 0 ? "cuda:0" : "cpu";
+  const numCards = cudaDeviceCount();
+  if (device === "auto") return numCards > 0 ? "cuda:0" : "cpu";
+  const [kind, index = 0] = device.split(":");
+  if (kind !== "cuda" || Number(index) < numCards) return device as Device;
+  const seen = numCards === 0 ? "no card" : numCards === 1 ? "one card, cuda:0" : `${numCards} cards, from cuda:0 on`;
+  throw new ConfigError(`Cannot use the device ${device}: libtorch sees ${seen}.`, {
+    cure: numCards > 0
+      ? "take one of these"
+      : "take cpu or auto; if this machine has a card, fetch a libtorch for it: `wantune setup --device cuda`, or rocm",
+  });
 }
 
 /** The number type that a config means: bfloat16 on a card, float32 on the host, whose bfloat16 is slow. */

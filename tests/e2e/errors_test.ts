@@ -37,6 +37,14 @@ Deno.test("missing ffmpeg is told before anything is made", () =>
     assertRefused(await run(["sample", "--model", MODEL, "--prompt", "a cat"], { env }), 2, pattern);
   }));
 
+Deno.test("a card that is not there is told before anything is made", () =>
+  withWorkplace(async ({ config, run, runs }) => {
+    const pattern = /^wantune: Cannot use the device cuda:99: libtorch sees .*\. Take .*\n$/;
+    const refused = await run(["train", config("cat"), "--set", "model.device=cuda:99"]);
+    assertRefused(refused, 2, pattern);
+    assert.deepEqual(runs(), []);
+  }));
+
 Deno.test("missing libtorch is told before anything is made", () =>
   withWorkplace(async ({ folder, config, run, runs }) => {
     const env = {

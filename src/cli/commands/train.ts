@@ -50,11 +50,12 @@ async function trainCommand(options: TrainCommand): Promise<void> {
   // Before there is a run folder, so that what is missing leaves no trace.
   await findPrograms();
   await openLibtorch({ libtorch: options.libtorch });
+  const { configChanges, resolveDevice, train } = await import("../../train/mod.ts");
+  if (config !== undefined) resolveDevice(config.model.device);
   using signals = await StopSignals.listen();
   using folder = existing !== undefined
     ? RunFolder.open(existing, { lock: true })
     : RunFolder.create(config as NonNullable<typeof config>);
-  const { configChanges, train } = await import("../../train/mod.ts");
   const changes = existing === undefined ? [] : adopt(folder, { config, set, configChanges });
   const { threads } = folder.config.memory;
   if (threads !== "auto") hostThreads(threads);

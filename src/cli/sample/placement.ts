@@ -2,7 +2,7 @@
 import { formatBytes } from "../../base/mod.ts";
 import type { WeightPlace } from "../../nn/mod.ts";
 import { resolveDevice, resolveDtype } from "../../train/mod.ts";
-import { type Device, type DType, dtypeSize } from "../../torch/mod.ts";
+import { type Device, deviceMemory, type DType, dtypeSize } from "../../torch/mod.ts";
 import { estimateMemory, type ModelSource, type VideoSize } from "../../wan/mod.ts";
 import type { BlockChoice } from "./options.ts";
 
@@ -29,7 +29,7 @@ const WORDS: Record<WeightPlace, string> = {
 const SHARE = 0.75;
 
 /**
- * Decides by what is free. On a card only a wish moves blocks out of its memory: what is free there is not known.
+ * Decides by what is free, on the host and on the card.
  * @param options.sizes of the videos
  * @param options.freeBytes of the host; as it is now if absent
  */
@@ -45,22 +45,41 @@ export function placeWeights(
 ): Placement {
   const { blocks: choice, sizes, freeBytes = Deno.systemMemoryInfo().available } = options;
   const device = resolveDevice(options.device), dtype = resolveDtype(options.dtype, device);
-  const budget = SHARE * freeBytes;
   const estimates = sizes.map((size) =>
     estimateMemory(models.transformerConfig, { size, strides: models, elementBytes: dtype === "float32" ? 4 : 2 })
   );
   const weights = Math.max(0, ...estimates.map((estimate) => estimate.weights));
   const work = Math.max(0, ...estimates.map((estimate) => estimate.sample - estimate.weights)) + vaeBytes(models);
   const onHost = device === "cpu";
-  const fits = !onHost || weights + work <= budget;
-  const blocks = choice !== "auto" ? choice : fits ? "resident" : "mapped";
+  const freeOnCard = onHost ? undefined : deviceMemory(device).free ?? Infinity;
+  const { blocks, keepBoth } = placeBlocks({ choice, weights, work, freeOnHost: freeBytes, freeOnCard });
+  const where = onHost ? "memory free" : `memory free, ${formatBytes(freeOnCard ?? 0)} on the card`;
   return {
-    ...{ device, dtype, blocks },
-    keepBoth: blocks !== "resident" || (onHost && 2 * weights + work <= budget),
-    mapsText: onHost && (blocks !== "resident" || textBytes(models) > budget),
+    ...{ device, dtype, blocks, keepBoth },
+    mapsText: onHost && (blocks !== "resident" || textBytes(models) > SHARE * freeBytes),
     text: `the transformer's blocks ${WORDS[blocks]}: ${formatBytes(weights)} of weights, ` +
-      `${formatBytes(freeBytes)} of memory free`,
+      `${formatBytes(freeBytes)} of ${where}`,
   };
+}
+
+/**
+ * Where blocks go, and whether both of two experts stay where they are.
+ * @param facts bytes: of one expert's weights, of the work beside them, and what is free; `freeOnCard` is absent on the host
+ */
+export function placeBlocks(
+  { choice, weights, work, freeOnHost, freeOnCard }: {
+    choice: BlockChoice;
+    weights: number;
+    work: number;
+    freeOnHost: number;
+    freeOnCard?: number | undefined;
+  },
+): Pick<Placement, "blocks" | "keepBoth"> {
+  const [host, device] = [SHARE * freeOnHost, SHARE * (freeOnCard ?? freeOnHost)];
+  const away = freeOnCard !== undefined && weights <= host ? "streamed" : "mapped";
+  const blocks = choice !== "auto" ? choice : weights + work <= device ? "resident" : away;
+  const both = { resident: Number.isFinite(device) && 2 * weights + work <= device, streamed: 2 * weights <= host };
+  return { blocks, keepBoth: blocks === "mapped" || both[blocks] };
 }
 
 function vaeBytes(models: ModelSource): number {
