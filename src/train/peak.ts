@@ -1,5 +1,6 @@
 /** How many floating-point operations a second a device can do: what utilisation is measured against. */
 import { type Device, type DType, noGrad, ones, synchronize, tidy } from "../torch/mod.ts";
+import { installedCards } from "./cards.ts";
 
 /**
  * Published dense bfloat16 peaks, operations a second, by a part of the card's name; the first that fits counts. Data
@@ -28,16 +29,8 @@ export function peakFlops(device: Device, dtype: DType): number {
 
 /** The published peak of the machine's cards, where Linux tells what they are and all are alike. */
 function knownPeak(): number | undefined {
-  const folder = "/proc/driver/nvidia/gpus";
-  try {
-    const models = [...Deno.readDirSync(folder)].map(({ name }) =>
-      /^Model:\s+(.*)$/m.exec(Deno.readTextFileSync(`${folder}/${name}/information`))?.[1] ?? ""
-    );
-    const [model = "", ...others] = new Set(models);
-    return others.length > 0 ? undefined : KNOWN.find(([name]) => model.includes(name))?.[1];
-  } catch {
-    return undefined; // another system, or no such driver
-  }
+  const [model = "", ...others] = new Set(installedCards());
+  return others.length > 0 ? undefined : KNOWN.find(([name]) => model.includes(name))?.[1];
 }
 
 function measuredPeak(device: Device, dtype: DType): number {

@@ -13,6 +13,7 @@ import type { Emit, EventBody } from "../events/mod.ts";
 import { cudaDeviceCount, type Device, type DType, setDeterministic, type Tensor, zeros } from "../torch/mod.ts";
 import { describeSource, type Expert, type ModelSource, openModel } from "../wan/mod.ts";
 import type { ClipBatch } from "./batch.ts";
+import { installedCards } from "./cards.ts";
 import { folderEncoders } from "./encoders.ts";
 import { guidanceOf } from "./guidance.ts";
 import { checkGivenFrames } from "./given_frames.ts";
@@ -57,6 +58,17 @@ export function resolveDevice(device: string): Device {
   });
 }
 
+/** Says that a card stands idle, as the libtorch at hand is one for the processor alone. */
+function warnOfIdleCard(emit: Emit): void {
+  const [card] = installedCards();
+  if (card === undefined) return;
+  emit({
+    type: "warning",
+    message: `training runs on the processor, although the machine has a card (${card}): libtorch does not see it`,
+    cure: "fetch a libtorch for it with `wantune setup --device cuda`, or set model.device to cpu",
+  });
+}
+
 /** The number type that a config means: bfloat16 on a card, float32 on the host, whose bfloat16 is slow. */
 export function resolveDtype(dtype: "auto" | "float32" | "bfloat16", device: Device): DType {
   if (dtype !== "auto") return dtype;
@@ -80,6 +92,7 @@ export async function setUp(
   if (given.sample !== undefined) guidanceOf(given.sample, models.variant);
   checkGivenFrames(given.train, models.variant);
   emit(modelEvent(models));
+  if (given.model.device === "auto" && device === "cpu") warnOfIdleCard(emit);
   using stack = new DisposableStack();
   const prepared = stack.use(await encodeClips(given, { models, device, emit, signal, onReport }));
   const { training: dataset, heldOut } = splitDataset(prepared, given);
