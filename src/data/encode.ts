@@ -1,17 +1,15 @@
 /** From frames to latents and from captions to embeddings: what is missing in the cache is made, once. */
 
 import { DataError } from "../base/mod.ts";
-import type { Frames } from "../media/mod.ts";
-import { empty, fromBytes, type Tensor, tidy } from "../torch/mod.ts";
-import type { ColorChange } from "./augment.ts";
+import type { Tensor } from "../torch/mod.ts";
 import type { CacheKey, CacheKind, TensorCache } from "./cache.ts";
 import type { CacheLimit } from "./cache_limit.ts";
-import { changeColors } from "./color.ts";
+import type { FrameSource } from "./frame_source.ts";
 
 /** The model's encoders, as functions, and what tells them apart. */
 export interface Encoders {
-  /** [1, 3, F, H, W] float32 in [-1, 1] to latents [1, C, T, h, w]; the result is handed over. */
-  readonly encodeVideo: (frames: Tensor) => Tensor | Promise<Tensor>;
+  /** Frames to latents [1, C, T, h, w]; the result is handed over. The frames are there until then. */
+  readonly encodeVideo: (video: FrameSource) => Tensor | Promise<Tensor>;
   /**
    * The picture that a clip is to begin with, to the channels that stand beside the noise (I2V-A14B): which latent frames
    * are known, and the latents of a video that shows the picture and is grey elsewhere. Where this is given, every item of
@@ -29,22 +27,6 @@ export interface Encoders {
 
 /** How long to wait before asking again whether another process has finished. */
 const POLL_MS = 100;
-
-/**
- * Frames as the encoder wants them.
- * @param color what is changed in their colours
- * @returns [1, 3, F, H, W] float32; 0 becomes -1 and 255 becomes 1
- */
-export function framesToTensor({ pixels, numFrames, height, width }: Frames, color?: ColorChange): Tensor {
-  return tidy(() => {
-    const bytes = fromBytes(pixels, { shape: [numFrames, height, width, 3], dtype: "uint8" });
-    const planes = empty([1, 3, numFrames, height, width], { dtype: "float32" });
-    planes.copy_(bytes.permute([3, 0, 1, 2]).unsqueeze(0)); // one pass, and no second copy of the bytes
-    planes.mul_(2 / 255);
-    planes.add_(-1);
-    return color === undefined ? planes : changeColors(planes, color);
-  });
-}
 
 /** One entry that may have to be made. */
 export interface Job {

@@ -4,8 +4,9 @@ import type { Tensor } from "../torch/mod.ts";
 import type { CacheKey, TensorCache } from "./cache.ts";
 import type { CacheLimit } from "./cache_limit.ts";
 import { Decoder } from "./decoder.ts";
-import { type Encoders, ensureCached, framesToTensor } from "./encode.ts";
+import { type Encoders, ensureCached } from "./encode.ts";
 import { fileState } from "./file_facts.ts";
+import { frameSource } from "./frame_source.ts";
 import { FileProblem } from "../media/mod.ts";
 import { type LatentStrides, maskToLatents } from "./mask.ts";
 import { type PlannedFile, type PlannedWindow, rejectionOf, type Rejections } from "./plan.ts";
@@ -90,8 +91,8 @@ async function encodeWindow(
   next: PlannedWindow,
   { decoder, encoders, strides }: Filling & { readonly decoder: Decoder },
 ): Promise<Tensor> {
-  const decoded = await decoder.take(next);
-  await new Promise((resolve) => setTimeout(resolve)); // the encoder blocks: first the next window's decoder is started
+  using decoded = await decoder.take(next);
+  await new Promise((resolve) => setTimeout(resolve)); // the encoder blocks: first the next windows' decoders are started
   const { file, state } = next.planned;
   if (fileState(file.path).stamp !== state.stamp) {
     throw new FileProblem(file.path, {
@@ -103,11 +104,10 @@ async function encodeWindow(
   }
   const { kind, window } = next;
   const numFrames = window.frames;
-  using frames = framesToTensor(decoded, kind === "mask" ? undefined : window.augmentation?.color);
+  const video = frameSource(decoded, kind === "mask" ? undefined : window.augmentation?.color);
+  if (kind === "latents") return await encoders.encodeVideo(video);
+  using frames = video.frames(0, decoded.numFrames);
   if (kind === "mask") return maskToLatents(frames, { ...strides, numFrames });
-  if (kind === "condition") {
-    if (encoders.encodeCondition === undefined) throw new RangeError("there is no encoder of conditions");
-    return await encoders.encodeCondition(frames, { numFrames });
-  }
-  return await encoders.encodeVideo(frames);
+  if (encoders.encodeCondition === undefined) throw new RangeError("there is no encoder of conditions");
+  return await encoders.encodeCondition(frames, { numFrames });
 }

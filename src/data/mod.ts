@@ -22,7 +22,8 @@ export {
   verifyCache,
 } from "./cache_care.ts";
 export { type Batch, type BatchOptions, Dataset, type DatasetItem } from "./dataset.ts";
-export { type Encoders, framesToTensor } from "./encode.ts";
+export { type Encoders } from "./encode.ts";
+export { type FrameSource, frameSource } from "./frame_source.ts";
 export { FileFacts, type FileState, fileState } from "./file_facts.ts";
 export { type Plan, type PlanSettings } from "./item.ts";
 export {

@@ -4,12 +4,12 @@ import { basename } from "node:path";
 import {
   coverCrop,
   type Crop,
+  type DecodedFrames,
+  decodeFrames,
   FileProblem,
-  type Frames,
   type MediaInfo,
   probe,
   quoteName,
-  readFrames,
   type Size,
 } from "../media/mod.ts";
 import type { Companion } from "./companions.ts";
@@ -23,8 +23,8 @@ interface Stop {
 /** Shapes whose ratios differ by less are taken for one, so that a picture is cut as its clip is. Chosen. */
 const SAME_SHAPE = 0.01;
 
-/** What is encoded into a window's entry of its kind, before colours change. @throws as `readFrames` */
-export async function readPlanned({ planned, window, kind }: PlannedWindow, stop: Stop): Promise<Frames> {
+/** What is encoded into a window's entry of its kind, before colours change. @throws as `decodeFrames` */
+export async function readPlanned({ planned, window, kind }: PlannedWindow, stop: Stop): Promise<DecodedFrames> {
   const { info, image, mask } = planned;
   if (kind === "mask" && mask !== undefined) {
     return await asItsProblem(planned, { what: "mask", companion: mask }, () => readMask(mask.path, window, stop));
@@ -43,18 +43,22 @@ export async function readPlanned({ planned, window, kind }: PlannedWindow, stop
 
 /**
  * The frames of a window as the encoder sees them but for their colours, which change in float: see `changeColors`.
- * @throws as `readFrames`
+ * @throws as `decodeFrames`
  */
-export async function readWindow(source: string | MediaInfo, window: Window, { signal }: Stop = {}): Promise<Frames> {
+export async function readWindow(
+  source: string | MediaInfo,
+  window: Window,
+  { signal }: Stop = {},
+): Promise<DecodedFrames> {
   const { crop, fps, speed, start, frames: numFrames, augmentation } = window;
   const { width, height } = crop;
   const flip = augmentation?.flip;
-  const frames = await readFrames(source, { width, height, crop, fps: fps / speed, start, numFrames, flip, signal });
+  const frames = await decodeFrames(source, { width, height, crop, fps: fps / speed, start, numFrames, flip, signal });
   return holdFrames(frames, augmentation?.held ?? []);
 }
 
 /** A mask under its clip's window: scaled to the clip's size, cut and timed as the clip is; a still as one frame. */
-async function readMask(path: string, window: Window, stop: Stop): Promise<Frames> {
+async function readMask(path: string, window: Window, stop: Stop): Promise<DecodedFrames> {
   const info = await probe(path, stop);
   return await readWindow(info, info.isImage ? { ...firstFrame(window), start: 0 } : window, stop);
 }
@@ -74,7 +78,7 @@ function pictureCrop(picture: Size, crop: Crop): Crop {
 }
 
 /** Shows the frame before instead of each of those named. */
-function holdFrames(frames: Frames, held: readonly number[]): Frames {
+function holdFrames(frames: DecodedFrames, held: readonly number[]): DecodedFrames {
   if (held.length === 0) return frames;
   const { pixels, numFrames } = frames;
   const size = pixels.length / numFrames;

@@ -4,7 +4,6 @@ import { animationStream, isAnimation } from "./animation.ts";
 import { INPUT_GUARD, readerArgs } from "./ffprobe.ts";
 import type { MediaInfo } from "./info.ts";
 import { type Child, type ChildOptions, fileUrl, findPrograms } from "./process.ts";
-import type { Size } from "./crop.ts";
 import { readStill } from "./still.ts";
 
 /** How a file is decoded and what becomes of its frames. */
@@ -17,27 +16,23 @@ export interface DecodeArgs {
   readonly pixelFormat: "rgb24" | "gray";
   /** Frames after which ffmpeg ends. */
   readonly most?: number;
-  /** Size of a frame, where ffmpeg is to go on while nobody reads, as while an encoder blocks this thread. */
-  readonly ahead?: Size | undefined;
+  /** The file that they are written to, one that is there. Default: standard output. */
+  readonly to?: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Bytes of frames that ffmpeg holds while nobody reads. Chosen: 81 frames of 832 x 480 are 97 MB. */
-const AHEAD_BYTES = 160 * 2 ** 20;
-
-/** Arguments of ffmpeg for raw frames on its standard output, each with the time that it has in the file. */
+/** Arguments of ffmpeg for raw frames, each with the time that it has in the file. */
 export async function decodeArgs(
   info: MediaInfo,
-  { input = [], from, filters, pixelFormat, most, ahead, signal }: DecodeArgs,
+  { input = [], from, filters, pixelFormat, most, to, signal }: DecodeArgs,
 ): Promise<{ args: string[]; stdin?: ChildOptions["stdin"] }> {
   const { release } = await findPrograms();
   const passAll = release[0] > 5 || release[1] >= 1 ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"];
   const output = [
     ...["-map", `0:${info.streamIndex}`, "-an", "-sn", "-dn", "-vf", filters.join(","), ...passAll],
     ...(info.isImage || most !== undefined ? ["-frames:v", String(most ?? 1)] : []),
-    ...["-c:v", "rawvideo", "-pix_fmt", pixelFormat],
-    ...(ahead === undefined ? ["-f", "rawvideo"] : queueArgs(ahead)),
-    "pipe:1",
+    ...["-c:v", "rawvideo", "-pix_fmt", pixelFormat, "-f", "rawvideo"],
+    ...(to === undefined ? ["pipe:1"] : ["-y", fileUrl(to)]),
   ];
   const common = ["-nostdin", "-nostats", ...readerArgs("info"), ...INPUT_GUARD, "-noautorotate", ...input];
   if (isAnimation(info)) {
@@ -74,10 +69,4 @@ export async function readFixedFrames(
       filled = 0;
     }
   }
-}
-
-/** A queue of frames behind the decoder, which then waits for its reader only when the queue is full. */
-function queueArgs({ width, height }: Size): string[] {
-  const frames = Math.max(4, Math.floor(AHEAD_BYTES / (width * height * 3)));
-  return ["-f", "fifo", "-fifo_format", "rawvideo", "-queue_size", String(frames)];
 }

@@ -39,17 +39,29 @@ export interface Frames extends Size {
 
 const IDLE_SECONDS = 60;
 
+/** Frames that hold their memory, much of it outside of the collector's sight, until they are disposed of. */
+export interface DecodedFrames extends Frames, Disposable {}
+
 /**
  * Decodes frames.
  * @param source a path, or what {@linkcode probe} found about it (which spares a second look)
+ * @returns to be disposed of when the pixels have been used
  * @throws {FileProblem} if the file is damaged where it is needed, changes its size on the way, or has fewer frames
  * @throws {SetupError} if ffmpeg is missing
  */
-export async function readFrames(source: string | MediaInfo, options: ReadOptions): Promise<Frames> {
+export async function decodeFrames(source: string | MediaInfo, options: ReadOptions): Promise<DecodedFrames> {
   const info = typeof source === "string" ? await probe(source, { timestamps: false }) : source;
   const { width, height, numFrames } = options;
   const sought = await asDecodeProblem(info, () => seekFrames(info, options));
-  return { ...sought ?? await readInOrder(info, options), width, height, numFrames };
+  if (sought !== undefined) return { ...sought, width, height, numFrames };
+  return { ...await readInOrder(info, options), width, height, numFrames, [Symbol.dispose]: (): void => {} };
+}
+
+/** As {@linkcode decodeFrames}, copied to memory that the collector looks after: for a few or small frames. */
+export async function readFrames(source: string | MediaInfo, options: ReadOptions): Promise<Frames> {
+  using frames = await decodeFrames(source, options);
+  const { pixels, numFrames, width, height, sourceTimes } = frames;
+  return { pixels: pixels.slice(), numFrames, width, height, sourceTimes };
 }
 
 /** Decodes from the start of the file until there are enough frames, and tells what is wrong with it. */

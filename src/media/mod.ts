@@ -6,7 +6,7 @@ export { COMMENT_FILE } from "./frames_out.ts";
 export { type VideoCodec, videoCodec, type VideoForm, videoForm } from "./containers.ts";
 export { findCuts, type SceneFacts } from "./cuts.ts";
 export { coverCrop, type Crop, type Size } from "./crop.ts";
-export { type Frames, readFrames, type ReadOptions } from "./frames.ts";
+export { type DecodedFrames, decodeFrames, type Frames, readFrames, type ReadOptions } from "./frames.ts";
 export { type Orientation } from "./picture.ts";
 export { encodePng, writePng } from "./png.ts";
 export { jpegStrip } from "./jpeg.ts";

@@ -171,6 +171,13 @@ export class Child implements AsyncDisposable {
    * standard input threw
    */
   async result(): Promise<ChildResult> {
+    const result = await this.end();
+    if (this.#feedError !== undefined) throw this.#feedError;
+    return result;
+  }
+
+  /** As {@linkcode Child.result}, but for its standard input: it may have had enough before that went wrong. */
+  async end(): Promise<ChildResult> {
     const [{ code }] = await Promise.all([this.#process.status, this.#settled]);
     this.#running = false;
     this.#stopWatching();
@@ -180,7 +187,6 @@ export class Child implements AsyncDisposable {
         cure: "check that the file and its disk can be read",
       });
     }
-    if (this.#feedError !== undefined) throw this.#feedError;
     return { code, lines: this.#lines };
   }
 
@@ -228,10 +234,16 @@ export class Child implements AsyncDisposable {
   }
 
   async #readLines(): Promise<void> {
+    const reader = this.#process.stderr.getReader({ mode: "byob" });
+    const decoder = new TextDecoder();
+    let buffer = new ArrayBuffer(PIECE);
     let rest = "";
-    for await (const text of this.#process.stderr.pipeThrough(new TextDecoderStream())) {
+    for (;;) {
+      const { value, done } = await reader.read(new Uint8Array(buffer));
+      if (done || value === undefined) break;
       this.#touch();
-      const parts = (rest + text).split(/[\r\n]+/);
+      const parts = (rest + decoder.decode(value, { stream: true })).split(/[\r\n]+/);
+      buffer = value.buffer;
       rest = parts.pop() ?? "";
       for (const line of parts) this.#keep(line);
     }

@@ -6,10 +6,11 @@
  */
 
 import { isAnimation } from "./animation.ts";
-import { decodeArgs, readFixedFrames } from "./decode.ts";
+import { decodeArgs } from "./decode.ts";
 import { DAMAGE } from "./decode_log.ts";
 import { pictureFilters, type PictureOptions } from "./filters.ts";
 import type { MediaInfo } from "./info.ts";
+import { MemoryFile } from "./memory_file.ts";
 import { Child } from "./process.ts";
 import { frameTimes, type Timeline, unpackRuns } from "./timeline.ts";
 import { chooseFrames, countFrames } from "./times.ts";
@@ -28,15 +29,21 @@ const IDLE_SECONDS = 60;
 /** References of frames that open groups of pictures have before their key frame; those frames are not shown. */
 const HARMLESS = /mmco: unref short failure/;
 
+/** Frames in memory that ffmpeg has written, until they are disposed of. */
+export interface SoughtFrames extends Disposable {
+  /** [F, H, W, 3] */
+  readonly pixels: Uint8Array;
+  /** The time of each frame's source. */
+  readonly sourceTimes: number[];
+}
+
 /**
- * Decodes the chosen frames of a clip whose time line is known.
- * @returns [F, H, W, 3] and the time of each frame's source, or undefined if that did not work out
+ * Decodes the chosen frames of a clip whose time line is known. Nobody has to listen meanwhile: ffmpeg goes on while an
+ * encoder blocks this thread.
+ * @returns undefined if that did not work out
  * @throws {DataError} as a child does
  */
-export async function seekFrames(
-  info: MediaInfo,
-  options: SeekOptions,
-): Promise<{ pixels: Uint8Array; sourceTimes: number[] } | undefined> {
+export async function seekFrames(info: MediaInfo, options: SeekOptions): Promise<SoughtFrames | undefined> {
   const { timeline } = info;
   const { fps, numFrames, start = 0, width, height, signal } = options;
   if (timeline === undefined || !timeline.stamped || info.isImage) return undefined;
@@ -47,36 +54,31 @@ export async function seekFrames(
   const stamps = stampsOf(timeline);
   const key = keyBefore(timeline, (wanted[0] ?? 0) - (info.interlaced ? FIELDS_BEFORE : 0));
   const log = new SeekLog({ stamps: wanted.map((index) => stamps[index] ?? 0), tick: timeline.tick, sought: key > 0 });
+  using owned = new DisposableStack();
+  const file = owned.use(new MemoryFile());
   const { args, stdin } = await decodeArgs(info, {
     from: key,
     input: key === 0 || isAnimation(info) ? ["-copyts"] : seekTo((stamps[key] ?? 0) + timeline.tick / 4),
     filters: pictureFilters(info, options, log.select),
     pixelFormat: "rgb24",
     most: wanted.length, // else it would decode on unseen, as nothing more passes
-    ahead: { width, height },
+    to: file.path,
     signal,
   });
-  const frameBytes = width * height * 3;
-  const pixels = new Uint8Array(frameBytes * numFrames);
-  const places = placesOf(chosen, wanted);
-  let received = 0;
   await using child = await Child.start("ffmpeg", args, {
     stdin,
     idleSeconds: IDLE_SECONDS,
     signal,
     onLine: (line) => log.line(line),
   });
-  await readFixedFrames(child, {
-    next: () => {
-      const at = places[received] ?? 0;
-      return pixels.subarray(at * frameBytes, (at + 1) * frameBytes);
-    },
-    take: () => ++received < wanted.length,
-  });
-  signal?.throwIfAborted();
-  if (received < wanted.length || !await log.isRight(child)) return undefined;
-  repeatFrames(pixels, { chosen, places, frameBytes });
-  return { pixels, sourceTimes: chosen.map((index) => times[index] ?? 0) };
+  await child.end();
+  const frameBytes = width * height * 3;
+  if (!log.isRight || file.size !== frameBytes * wanted.length) return undefined;
+  const pixels = file.map(frameBytes * numFrames);
+  spreadFrames(pixels, { places: placesOf(chosen), frameBytes });
+  const memory = owned.move();
+  const sourceTimes = chosen.map((index) => times[index] ?? 0);
+  return { pixels, sourceTimes, [Symbol.dispose]: () => memory.dispose() };
 }
 
 function seekTo(seconds: number): string[] {
@@ -94,24 +96,20 @@ function keyBefore({ keys }: Timeline, index: number): number {
   return unpackRuns(keys).findLast((key) => key <= index) ?? 0;
 }
 
-/** The first output frame that shows each of the wanted ones. */
-function placesOf(chosen: readonly number[], wanted: readonly number[]): number[] {
-  let at = 0;
-  return wanted.map((index) => {
-    while (chosen[at] !== index) at++;
-    return at;
-  });
+/** For each output frame, which of the frames that are wanted it shows; these are the chosen ones, each once. */
+function placesOf(chosen: readonly number[]): number[] {
+  let place = -1;
+  return chosen.map((index, k) => index === chosen[k - 1] ? place : ++place);
 }
 
-/** Fills the output frames that show the same as the one before them. */
-function repeatFrames(
+/** Moves frames that lie one after the other to where they are shown: the last one first, so that none is lost. */
+function spreadFrames(
   pixels: Uint8Array,
-  { chosen, places, frameBytes }: { chosen: readonly number[]; places: readonly number[]; frameBytes: number },
+  { places, frameBytes }: { places: readonly number[]; frameBytes: number },
 ): void {
-  const filled = new Set(places);
-  chosen.forEach((_, k) => {
-    if (!filled.has(k)) pixels.copyWithin(k * frameBytes, (k - 1) * frameBytes, k * frameBytes);
-  });
+  for (const [k, place] of [...places.entries()].reverse()) {
+    if (place !== k) pixels.copyWithin(k * frameBytes, place * frameBytes, (place + 1) * frameBytes);
+  }
 }
 
 /** Reads what ffmpeg tells about each decoded frame, and whether exactly the wanted ones pass. */
@@ -124,7 +122,6 @@ class SeekLog {
   #size: string | undefined;
   #next = 0;
   #wrong = false;
-  #wake: () => void = () => {};
 
   /** @param options.stamps of the wanted frames, ascending, in seconds of the file's own clock */
   constructor({ stamps, tick, sought }: { stamps: readonly number[]; tick: number; sought: boolean }) {
@@ -141,13 +138,13 @@ class SeekLog {
   }
 
   line(line: string): void {
+    if (this.#next === this.#stamps.length) return; // what is behind the last wanted frame does not matter
     const config = /config in time_base: (\d+)\/(\d+)/.exec(line);
     if (config !== null) this.#tick = Number(config[1]) / Number(config[2]);
     const frame = /Parsed_showinfo.* n: *\d+ pts: *(\S+) .* s:(\d+x\d+) .*iskey:(\d) type:(\S)/.exec(line);
     if (frame !== null) this.#frame(frame);
     else if (DAMAGE.test(line)) this.#wrong = true;
     else if (this.#begun && /\[(error|fatal)\]/.test(line) && !HARMLESS.test(line)) this.#wrong = true;
-    this.#wake();
   }
 
   #frame([, pts, size, isKey, type]: RegExpExecArray): void {
@@ -166,13 +163,8 @@ class SeekLog {
     return stamp !== undefined && Math.abs(pts * this.#tick - stamp) <= this.#slack;
   }
 
-  /** Whether all went as it should; waits for lines that are still on the way. */
-  async isRight(child: Child): Promise<boolean> {
-    while (!this.#wrong && this.#next < this.#stamps.length) {
-      const woken = new Promise<false>((resolve) => this.#wake = () => resolve(false));
-      const ended = await Promise.race([woken, child.result().then(() => true)]);
-      if (ended) break;
-    }
+  /** Whether all went as it should, once ffmpeg has ended. */
+  get isRight(): boolean {
     return !this.#wrong && this.#next === this.#stamps.length;
   }
 }

@@ -2,7 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import { readdirSync } from "node:fs";
 import { sha256File, stableHash } from "../base/mod.ts";
-import type { CountTokens, Encoders } from "../data/mod.ts";
+import type { CountTokens, Encoders, FrameSource } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { type Device, noGrad, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 import {
@@ -56,9 +56,9 @@ export function folderEncoders(models: ModelSource, options: { device: Device; e
       );
     },
     countTokens: (caption: string): number => (words ??= models.loadTokenizer()).encode(cleanPrompt(caption)).length,
-    encodeVideo: (frames: Tensor): Tensor => {
+    encodeVideo: (video: FrameSource): Tensor => {
       const loaded = loadedVae();
-      return noGrad(() => tidy(() => loaded.encodeNormalized(frames.to({ device })).to({ device: "cpu" })));
+      return noGrad(() => tidy(() => loaded.encodeNormalized(video).to({ device: "cpu" })));
     },
     encodeCondition: models.variant.image !== "channels" ? undefined : (picture, { numFrames }): Tensor => {
       const loaded = loadedVae();

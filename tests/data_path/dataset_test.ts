@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DataError } from "../../src/base/mod.ts";
 import { choiceAt } from "../../src/data/dataset.ts";
-import { framesToTensor } from "../../src/data/mod.ts";
+import { type FrameSource, frameSource } from "../../src/data/mod.ts";
 import { liveHandles, type Tensor, tidy } from "../../src/torch/mod.ts";
 import { prepare } from "../support/dataset.ts";
 import { CLIPS, ffmpeg } from "../support/media.ts";
@@ -41,11 +41,14 @@ async function withClips(
   });
 }
 
-Deno.test("framesToTensor() maps bytes to [-1, 1], frames behind channels", () => {
+Deno.test("frameSource() maps bytes to [-1, 1], frames behind channels", () => {
   tidy(() => {
     const pixels = Uint8Array.from([0, 51, 255, 0, 102, 255, 0, 51, 255, 255, 102, 0]); // [2, 1, 2, 3]
-    const frames = framesToTensor({ pixels, numFrames: 2, height: 1, width: 2, sourceTimes: [] });
-    assert.deepEqual(frames.shape, [1, 3, 2, 1, 2]);
+    const video = frameSource({ pixels, numFrames: 2, height: 1, width: 2, sourceTimes: [] });
+    assert.deepEqual(video.shape, [1, 3, 2, 1, 2]);
+    const frames = video.frames(0, 2);
+    assert.deepEqual(frames.shape, video.shape);
+    assert.deepEqual(video.frames(1, 1).toNumbers(), frames.narrow(2, 1, 1).toNumbers());
     const round = frames.toNumbers().map((value) => Math.round(value * 1e6) / 1e6);
     assert.deepEqual(round, [-1, -1, -1, 1, -0.6, -0.2, -0.6, -0.2, 1, 1, 1, -1]);
   });
@@ -262,12 +265,12 @@ Deno.test("a file that changes between the look and the reading is left out", as
     assert.equal(calls.videos.length, 2);
     const stand = await prepare({ ...TINY, numFrames: 5, sources: [{ path: data }] }, {
       cacheDir,
-      encodeVideo: (frames: Tensor): Tensor => {
+      encodeVideo: (video: FrameSource): Tensor => {
         if (first) {
           first = false;
           Deno.writeFileSync(join(data, "tree_wind.avi"), new Uint8Array(9), { append: true });
         }
-        return frames.clone();
+        return video.frames(0, 5);
       },
     });
     assert.equal(dataset.items.length, 2);

@@ -67,7 +67,8 @@ for (const [r, { name, fps: source, frames, timeOf, filters }] of RATES.entries(
           for (const info of all ? clips : [clips[(r + s + 2 * t) % clips.length]]) {
             assert.ok(info !== undefined);
             for (const window of windowsOf(info, { strategy, fps })) {
-              const { pixels, sourceTimes } = await readWindow(info, window);
+              using decoded = await readWindow(info, window);
+              const { pixels, sourceTimes } = decoded;
               // the rule, word for word: the last frame whose time is at most that of the output frame
               const wanted = Array.from({ length: window.frames }, (_, k) => {
                 const time = window.start + k / window.fps * window.speed;
@@ -91,7 +92,8 @@ Deno.test("the frames chosen of each sample clip are those that its timestamps n
     const times = decodedTimes(path); // as ffprobe decodes them, apart from our own reading of packets
     const coarse = name.endsWith(".webm") ? 1.5e-3 : 1e-5; // WebM's milliseconds are put back onto the grid
     for (const window of windowsOf(info, { strategy: "chunks", fps: 16 })) {
-      const { sourceTimes } = await readWindow(info, window);
+      using decoded = await readWindow(info, window);
+      const { sourceTimes } = decoded;
       sourceTimes.forEach((time, k) => {
         const wanted = window.start + k / 16;
         const nearest = times.reduce((best, one) => Math.abs(one - time) < Math.abs(best - time) ? one : best);

@@ -16,7 +16,7 @@ const GOP = ["-x264-params", "keyint=20:min-keyint=20:scenecut=0:bframes=3"];
 /** Compares a window that is sought with the same one decoded from the start. */
 async function compare(info: MediaInfo, options: { fps: number; numFrames: number; start: number }): Promise<number[]> {
   const size = { width: info.width, height: info.height };
-  const sought = await seekFrames(info, { ...size, ...options });
+  using sought = await seekFrames(info, { ...size, ...options });
   assert.ok(sought !== undefined, `the window at ${options.start} was not found by seeking`);
   const whole = await readInOrder(info, { ...size, ...options });
   assert.deepEqual(sought.sourceTimes.map(round), whole.sourceTimes.map(round), `times at ${options.start}`);
@@ -139,7 +139,7 @@ Deno.test("seekFrames() gives nothing where the container's key frames are none"
     assert.ok(info.timeline !== undefined);
     // as if frame 60 had been marked: ffmpeg cannot begin there, and says so by what it shows
     const lying = { ...info, timeline: { ...info.timeline, keys: { first: 0, steps: [[1, 60]] as const } } };
-    const sought = await seekFrames(lying, { ...SIZE, fps: 25, numFrames: 9, start: 2.8 });
+    using sought = await seekFrames(lying, { ...SIZE, fps: 25, numFrames: 9, start: 2.8 });
     if (sought !== undefined) assert.deepEqual(blockCounts(sought.pixels, SIZE), [70, 71, 72, 73, 74, 75, 76, 77, 78]);
   });
 });

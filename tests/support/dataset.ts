@@ -1,7 +1,7 @@
 /** A dataset prepared with small stand-ins for the encoders, and what it told. */
 
 import { type DataConfig, parseConfig } from "../../src/config/mod.ts";
-import { type Dataset, prepareDataset, type PrepareOptions } from "../../src/data/mod.ts";
+import { type Dataset, type FrameSource, prepareDataset, type PrepareOptions } from "../../src/data/mod.ts";
 import type { EventBody } from "../../src/events/mod.ts";
 import { cat, full, type Tensor, tidy } from "../../src/torch/mod.ts";
 
@@ -22,10 +22,11 @@ export function dataConfig(values: Record<string, unknown>): DataConfig {
 export function standIns(calls: Calls): Pick<PrepareOptions, "encodeVideo" | "encodeText" | "fingerprints"> {
   return {
     fingerprints: { video: "v1", text: "t1" },
-    encodeVideo: (frames: Tensor): Tensor => {
-      calls.videos.push(frames.shape);
-      const [, , F = 1, H = 16, W = 16] = frames.shape;
+    encodeVideo: (video: FrameSource): Tensor => {
+      calls.videos.push(video.shape);
+      const [, , F = 1, H = 16, W = 16] = video.shape;
       return tidy(() => {
+        const frames = video.frames(0, F);
         const first = frames.narrow(2, 0, 1); // the first frame alone, then four at a time
         const rest = F > 1
           ? [frames.narrow(2, 1, F - 1).reshape([1, 3, (F - 1) / 4, 4, H / 16, 16, W / 16, 16]).mean([3, 5, 7])]
