@@ -103,6 +103,8 @@ export interface ChildOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with each line of standard error as it comes. */
   readonly onLine?: ((line: string) => void) | undefined;
+  /** Lines come together, at most this long after they were written: ffmpeg writes them word by word. Default 0. */
+  readonly linesEveryMs?: number | undefined;
 }
 
 /** What a finished child left. */
@@ -246,8 +248,18 @@ export class Child implements AsyncDisposable {
       buffer = value.buffer;
       rest = parts.pop() ?? "";
       for (const line of parts) this.#keep(line);
+      await this.#pause(this.#options.linesEveryMs ?? 0);
     }
     this.#keep(rest);
+  }
+
+  /** Waits for so long, or until the child ends. */
+  async #pause(ms: number): Promise<void> {
+    if (ms === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    await Promise.race([promise, this.#process.status]);
+    clearTimeout(timer);
   }
 
   #keep(line: string): void {

@@ -26,6 +26,8 @@ export interface SeekOptions extends PictureOptions {
 /** Frames that the deinterlacer looks at before the one that it makes. */
 const FIELDS_BEFORE = 2;
 const IDLE_SECONDS = 60;
+/** Chosen: far below what the pipe holds, about 200 frames' lines; reading each as it comes costs 30 ms of processor time a window. */
+const LINES_EVERY_MS = 20;
 /** References of frames that open groups of pictures have before their key frame; those frames are not shown. */
 const HARMLESS = /mmco: unref short failure/;
 
@@ -70,6 +72,7 @@ export async function seekFrames(info: MediaInfo, options: SeekOptions): Promise
     idleSeconds: IDLE_SECONDS,
     signal,
     onLine: (line) => log.line(line),
+    linesEveryMs: LINES_EVERY_MS,
   });
   await child.end();
   const frameBytes = width * height * 3;

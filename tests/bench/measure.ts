@@ -28,7 +28,7 @@ export function secondsEach(count: number, run: () => void): number {
 }
 
 /**
- * Alternates between two sides. The first round warms both up and does not count.
+ * Alternates between two sides, and which of them comes first. The first round warms both up and does not count.
  * @param sides.ours one round of ours, seconds for one repetition
  * @param sides.theirs one round of theirs, if there is such a side
  */
@@ -38,8 +38,9 @@ export async function compare(
 ): Promise<Compared> {
   const ours: number[] = [], theirs: number[] = [], ratios: number[] = [];
   for (let round = 0; round <= rounds; round++) {
+    let own = round % 2 === 1 ? await sides.ours() : undefined;
     const reference = await sides.theirs?.();
-    const own = await sides.ours();
+    own ??= await sides.ours();
     if (round === 0) continue;
     ours.push(own);
     if (reference === undefined) continue;
