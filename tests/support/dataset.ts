@@ -26,12 +26,14 @@ export function standIns(calls: Calls): Pick<PrepareOptions, "encodeVideo" | "en
       calls.videos.push(video.shape);
       const [, , F = 1, H = 16, W = 16] = video.shape;
       return tidy(() => {
-        const frames = video.frames(0, F);
-        const first = frames.narrow(2, 0, 1); // the first frame alone, then four at a time
-        const rest = F > 1
-          ? [frames.narrow(2, 1, F - 1).reshape([1, 3, (F - 1) / 4, 4, H / 16, 16, W / 16, 16]).mean([3, 5, 7])]
-          : [];
-        return cat([first.reshape([1, 3, 1, H / 16, 16, W / 16, 16]).mean([4, 6]), ...rest], 2);
+        const cells: Tensor[] = [];
+        for (let start = 0, length = 1; start < F; start += length, length = 4) { // the first frame alone, then fours
+          cells.push(tidy(() => {
+            const frames = video.frames(start, length);
+            return frames.reshape([1, 3, 1, length, H / 16, 16, W / 16, 16]).mean([3, 5, 7]);
+          }));
+        }
+        return cat(cells, 2);
       });
     },
     encodeText: (caption: string): Tensor => {
