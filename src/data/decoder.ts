@@ -92,9 +92,8 @@ export class Decoder implements AsyncDisposable {
     if (this.#last === undefined) return;
     for (let at = this.#queue.indexOf(this.#last) + 1; at < this.#queue.length; at++) {
       const next = this.#queue[at];
-      if (next === undefined || !this.#options.isWanted(next)) continue;
-      if (!this.#hasRoom(next)) return;
-      this.#begin(next);
+      if (next === undefined || !this.#hasRoom(next)) return;
+      if (this.#options.isWanted(next)) this.#begin(next);
     }
   }
 

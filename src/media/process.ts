@@ -17,6 +17,8 @@ export interface Programs {
   readonly version: string;
   /** Major and minor number; a build from the development branch counts as the newest. */
   readonly release: readonly [major: number, minor: number];
+  /** What a command begins with, so that the kernel ends the child when this process ends, even by a kill. */
+  readonly tie: readonly string[];
 }
 
 const LEAST_MAJOR = 5;
@@ -49,11 +51,27 @@ export function findPrograms(): Promise<Programs> {
 }
 
 async function checkPrograms(ffmpeg: string, ffprobe: string): Promise<Programs> {
-  const both = [versionOf("ffmpeg", ffmpeg), versionOf("ffprobe", ffprobe)] as const;
-  await Promise.allSettled(both); // so that neither still runs when the other fails
-  const [first, second] = await Promise.all(both);
+  const all = [versionOf("ffmpeg", ffmpeg), versionOf("ffprobe", ffprobe), findTie()] as const;
+  await Promise.allSettled(all); // so that none still runs when another fails
+  const [first, second, tie] = await Promise.all(all);
   const older = first.release[0] <= second.release[0] ? first : second;
-  return { ffmpeg, ffprobe, version: first.version, release: older.release };
+  return { ffmpeg, ffprobe, version: first.version, release: older.release, tie };
+}
+
+/** Part of util-linux; nothing where that is missing: a child then goes on to its end. */
+async function findTie(): Promise<readonly string[]> {
+  const [program, ...args] = ["setpriv", "--pdeathsig", "KILL"] as const;
+  try {
+    const command = new Deno.Command(program, {
+      args: [...args, "true"],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    });
+    return (await command.output()).success ? [program, ...args] : [];
+  } catch {
+    return [];
+  }
 }
 
 async function versionOf(name: ProgramName, program: string): Promise<Pick<Programs, "version" | "release">> {
@@ -148,8 +166,9 @@ export class Child implements AsyncDisposable {
   static async start(name: ProgramName, args: readonly string[], options: ChildOptions = {}): Promise<Child> {
     const programs = await findPrograms();
     options.signal?.throwIfAborted();
-    const process = new Deno.Command(programs[name], {
-      args: [...args],
+    const [command = programs[name], ...before] = [...programs.tie, programs[name]];
+    const process = new Deno.Command(command, {
+      args: [...before, ...args],
       stdin: options.stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",

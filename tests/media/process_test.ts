@@ -68,6 +68,49 @@ Deno.test("runProgram() kills a child that does not answer", async () => {
   });
 });
 
+Deno.test("a child ends with this process, even where that is killed", async () => {
+  const { tie } = await findPrograms();
+  if (tie.length === 0) {
+    // deno-lint-ignore no-console
+    console.warn("skipped: setpriv (util-linux) is not installed");
+    return;
+  }
+  await withFolder(async (folder) => {
+    const slow = join(folder, "slow");
+    const script = '#!/bin/sh\nif [ "$1" = -version ]; then echo ffmpeg version 6.0; else echo $$; exec sleep 60; fi\n';
+    Deno.writeTextFileSync(slow, script, { mode: 0o755 });
+    const source = `
+      const { Child } = await import(${JSON.stringify(import.meta.resolve("../../src/media/process.ts"))});
+      const child = await Child.start("ffmpeg", []);
+      await Deno.stdout.write(await child.read());
+      await child.result();`;
+    await using parent = new Deno.Command(Deno.execPath(), {
+      args: ["eval", source],
+      env: { WANTUNE_FFMPEG: slow },
+      stdout: "piped",
+    }).spawn();
+    const reader = parent.stdout.getReader();
+    const { value } = await reader.read();
+    const pid = Number(new TextDecoder().decode(value));
+    assert.ok(isThere(pid));
+    parent.kill("SIGKILL");
+    await parent.status;
+    await reader.cancel();
+    const end = performance.now() + 10_000;
+    while (isThere(pid) && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.ok(!isThere(pid));
+  });
+});
+
+/** Whether a process runs; one that has ended may wait for its end to be heard of. */
+function isThere(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
+  } catch {
+    return false;
+  }
+}
+
 Deno.test("lastUsefulLine() prefers errors and takes addresses and marks out", () => {
   const lines = [
     "[info] x",

@@ -1,4 +1,4 @@
-/** The processes that this one has started and that are still there. */
+/** What this process has started or holds and that is still there. */
 
 /** Command lines of the children of this process, ended ones that nobody waited for included; Linux only, else none. */
 export function childProcesses(): string[] {
@@ -14,4 +14,17 @@ export function childProcesses(): string[] {
       return []; // it has ended meanwhile
     }
   });
+}
+
+/** Memory of frames that this process holds: a line for each file that is open and for each mapping. */
+export function memoryFiles(): string[] {
+  const open = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return ""; // the one that listed them
+    }
+  });
+  const mapped = Deno.readTextFileSync("/proc/self/maps").split("\n");
+  return [...open, ...mapped].filter((line) => line.includes("memfd:frames"));
 }
