@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { ConfigError, WeightsError } from "../base/mod.ts";
 import type { ModelPart } from "../weights/mod.ts";
 import { type DiffusersIndex, readDiffusersIndex } from "./diffusers_index.ts";
+import { carriesTokenizer } from "./tokenizer_file.ts";
 
 /** A model's files; each is a file, an index or a folder. One transformer, or one for each expert. */
 export interface ModelFiles {
@@ -17,7 +18,7 @@ export interface ModelFiles {
   readonly lowNoise?: string | undefined;
   readonly vae?: string | undefined;
   readonly textEncoder?: string | undefined;
-  /** A `tokenizer.json` or its folder. */
+  /** A `tokenizer.json`, its folder, or a `spiece.model`; absent: what the folder has, or the text encoder's file carries. */
   readonly tokenizer?: string | undefined;
 }
 
@@ -67,7 +68,8 @@ export function placesOf(where: string | ModelFiles): ModelPlaces {
       cure: "name the transformer alone, or the high-noise and the low-noise one",
     });
   }
-  const files = { vae, "text encoder": textEncoder, tokenizer };
+  const words = tokenizer ?? (textEncoder !== undefined && carriesTokenizer(textEncoder) ? textEncoder : undefined);
+  const files = { vae, "text encoder": textEncoder, tokenizer: words };
   const missing = Object.entries(files).flatMap(([part, file]) => file === undefined ? [part] : []);
   if (base === undefined && missing.length > 0) {
     throw new ConfigError(`Cannot open the model ${name}: no ${missing.join(", no ")} was named`, {
@@ -80,7 +82,7 @@ export function placesOf(where: string | ModelFiles): ModelPlaces {
     ...transformers,
     ...parts,
     name,
-    tokenizer: tokenizer ?? base?.tokenizer,
+    tokenizer: words ?? base?.tokenizer,
   }) as unknown as ModelPlaces;
 }
 

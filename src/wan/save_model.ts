@@ -16,6 +16,7 @@ import {
 import { CONFIG_METADATA } from "./part_config.ts";
 import type { ModelSource } from "./model_source.ts";
 import { type ModelComponent, partOfComponent } from "./model_files.ts";
+import { tokenizerText } from "./tokenizer_file.ts";
 
 /** Told while a model is written. */
 export type SaveProgress = (done: { readonly bytes: number; readonly totalBytes: number }) => void;
@@ -151,11 +152,11 @@ function makeFolderIn(parent: string, name: string): string {
   return name;
 }
 
-/** Copies a tokenizer's folder, or its one file. */
+/** Copies a tokenizer's folder; one in a file becomes a tokenizer.json. */
 function copyTokenizer(from: string, to: string): void {
-  const isFolder = statSync(from).isDirectory();
-  for (const name of isFolder ? readdirSync(from) : [basename(from)]) {
-    const file = isFolder ? join(from, name) : from;
-    if (statSync(file).isFile()) copyFileSync(file, join(to, isFolder ? name : "tokenizer.json"));
+  if (!statSync(from).isDirectory()) return writeAtomically(join(to, "tokenizer.json"), tokenizerText(from));
+  for (const name of readdirSync(from)) {
+    const file = join(from, name);
+    if (statSync(file).isFile()) copyFileSync(file, join(to, name));
   }
 }

@@ -2,10 +2,12 @@
  * Reads `tokenizer.json`, the file of the tokenizers library, as far as Unigram models go. What it states and we do not
  * know is refused: a tokenizer that ignores a step gives other ids, and nothing further on would notice.
  */
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf, WeightsError } from "../base/mod.ts";
+import { readTensorBytes } from "../weights/mod.ts";
+import { spieceJson } from "./spiece.ts";
 import type { AddedToken } from "./tokenizer_added.ts";
 import { type Normalizer, readNormalizer } from "./tokenizer_normalize.ts";
 import { readPart } from "./tokenizer_read.ts";
@@ -56,8 +58,16 @@ const Template = z.object({
   special_tokens: z.record(z.string(), z.object({ ids: z.array(z.int().nonnegative()) })),
 });
 
+/** The tensor in which ComfyUI's text encoder files carry the bytes of their tokenizer. */
+const CARRIED = "spiece_model";
+
+/** Whether a file of weights carries a tokenizer. @throws {WeightsError} if it is damaged */
+export function carriesTokenizer(path: string): boolean {
+  return isCarrier(path) && existsSync(path) && readTensorBytes(path, CARRIED) !== undefined;
+}
+
 /**
- * @param path the file, or a folder that holds it as `tokenizer.json`
+ * @param path a `tokenizer.json` or a folder that holds it, a `spiece.model`, or a text encoder's file that carries one
  * @throws {WeightsError} if the file cannot be read or states something that is not supported
  */
 export function readTokenizerFile(path: string): TokenizerParts {
@@ -83,17 +93,53 @@ export function readTokenizerFile(path: string): TokenizerParts {
   };
 }
 
-function readJson(path: string): unknown {
-  let file = path;
+/**
+ * A tokenizer as the text of a `tokenizer.json`, from wherever `readTokenizerFile` reads it.
+ * @throws {WeightsError} if it cannot be read
+ */
+export function tokenizerText(path: string): string {
   try {
-    if (statSync(path).isDirectory()) file = join(path, "tokenizer.json");
-    return JSON.parse(readFileSync(file, "utf8"));
+    if (isCarrier(path)) return JSON.stringify(spieceJson(carriedIn(path)));
+    if (path.endsWith(".model")) return JSON.stringify(spieceJson(readFileSync(path)));
+    return readFileSync(fileAt(path), "utf8");
   } catch (cause) {
-    throw new WeightsError(`Cannot read the tokenizer from ${file}: ${messageOf(cause)}`, {
-      cure: "name the model's tokenizer folder, or fetch the model again",
-      cause,
-    });
+    if (cause instanceof WeightsError) throw cause;
+    throw unreadable(path, cause);
   }
+}
+
+function readJson(path: string): unknown {
+  const text = tokenizerText(path);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+/** The file that a path names, or that its folder holds. */
+function fileAt(path: string): string {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return isFolder ? join(path, "tokenizer.json") : path;
+}
+
+function unreadable(path: string, cause: unknown): WeightsError {
+  return new WeightsError(`Cannot read the tokenizer from ${fileAt(path)}: ${messageOf(cause)}`, {
+    cure: "name the model's tokenizer folder, or fetch the model again",
+    cause,
+  });
+}
+
+function isCarrier(path: string): boolean {
+  return path.endsWith(".safetensors");
+}
+
+function carriedIn(path: string): Uint8Array {
+  const bytes = readTensorBytes(path, CARRIED);
+  if (bytes !== undefined) return bytes;
+  throw new WeightsError(`Cannot read the tokenizer from ${path}: the file carries none`, {
+    cure: "name a tokenizer.json, or a text encoder's file for ComfyUI, which carries one",
+  });
 }
 
 /** By hand rather than by schema: it may hold 256,000 pieces. */

@@ -1,6 +1,6 @@
 /** Weight files: safetensors in and out, shards, names of other families, LoRA files. */
 
-export { SafetensorsFile, sizeText } from "./safetensors.ts";
+export { readTensorBytes, SafetensorsFile, sizeText } from "./safetensors.ts";
 export type { LoadOptions } from "./regions.ts";
 export type { TensorEntry } from "./header.ts";
 export { openWeights } from "./sharded.ts";

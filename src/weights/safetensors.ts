@@ -1,7 +1,7 @@
 /** One safetensors file: its header checked at once, its tensors mapped or read when asked for. */
 import { FORMAT_DTYPES } from "./dtypes.ts";
 import { type Header, headerLength, LENGTH_BYTES, parseHeader, type TensorEntry } from "./header.ts";
-import type { ByteSource } from "./regions.ts";
+import { type ByteSource, withFileBytes } from "./regions.ts";
 import { TensorFile } from "./tensor_file.ts";
 
 /** An open safetensors file, its entries in the order of their bytes. */
@@ -11,6 +11,18 @@ export type SafetensorsFile = TensorFile;
 export const SafetensorsFile = {
   open: (path: string): SafetensorsFile => TensorFile.open(path, readHeader),
 };
+
+/**
+ * The bytes of a tensor, read without libtorch: of one that is no tensor but another file's content.
+ * @returns undefined if the file has none of that name
+ * @throws {WeightsError} if the file cannot be read, or is damaged
+ */
+export function readTensorBytes(path: string, name: string): Uint8Array | undefined {
+  return withFileBytes(path, (source) => {
+    const entry = readHeader(source).entries.get(name);
+    return entry && source.read(entry.start, entry.end - entry.start);
+  }).value;
+}
 
 /** Reads and checks a file's header. @throws {WeightsError} naming what is wrong */
 export function readHeader(source: ByteSource): Header {

@@ -62,7 +62,7 @@ Deno.test("model.weights is a folder, the files one by one, or files beside a fo
     'Cannot use "cat.jsonc", line 3: unknown key "model.weights.vea"; did you mean "model.weights.vae"?',
   ]);
   assert.match(problems(weights({ ...files, highNoise: "a" })).join(), /"model\.weights\.lowNoise" is missing/);
-  assert.match(problems(weights({ transformer: "a" })).join(), /weights\.vae" is missing .*\.textEncoder.*\.tokenizer/);
+  assert.match(problems(weights({ transformer: "a" })).join(), /weights\.vae" is missing .*\.textEncoder/);
   assert.match(
     problems(weights({ folder: "m", transformer: "a", highNoise: "a", lowNoise: "a" })).join(),
     /but not both/,

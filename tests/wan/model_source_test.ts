@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigError, WeightsError } from "../../src/base/mod.ts";
-import { noGrad, type Tensor, zeros } from "../../src/torch/mod.ts";
+import { fromBytes, noGrad, type Tensor, zeros } from "../../src/torch/mod.ts";
 import { type ModelFiles, type ModelSource, openModel, openTransformers } from "../../src/wan/mod.ts";
 import { inferTransformerConfig, inferUmt5Config, inferVaeConfig } from "../../src/wan/infer_config.ts";
 import { loadTransformer, parseTransformerConfig } from "../../src/wan/transformer/mod.ts";
@@ -16,6 +16,7 @@ import { leakFree, useTorch } from "../support/torch.ts";
 await useTorch();
 
 const CASES = join(ownGoldenDir(), "cases"), CHECKPOINTS = join(ownGoldenDir(), "checkpoints");
+const TI2V = join(CHECKPOINTS, "ti2v_5b");
 const NAMES = ["ti2v_5b", "t2v_a14b", "i2v_a14b"];
 
 /** Links files into a folder: name there → path of the golden data. */
@@ -135,6 +136,27 @@ Deno.test("separate files make a model; what is missing or does not fit is said"
   refuses({ transformer: join(CASES, "original_ti2v_5b/model_comfy.safetensors") }, /width 48 does not tell its heads/);
   assert.throws(() => openModel(files, { variant: "wan2.2-t2v-a14b" }), /its configs are those of wan2\.2-ti2v-5b/);
 });
+
+Deno.test("a text encoder's file that carries its tokenizer needs no other", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const files = {
+        transformer: join(CHECKPOINTS, "ti2v_5b/transformer"),
+        vae: join(CASES, "original_vae22/vae.safetensors"),
+        textEncoder: join(folder, "umt5_xxl.safetensors"),
+      };
+      using weights = openWeights(join(CASES, "original_umt5/umt5_original.safetensors"));
+      const tensors = new Map(weights.keys().map((key) => [key, weights.load(key)]));
+      saveSafetensors(files.textEncoder, tensors);
+      assert.throws(() => openModel(files), /no tokenizer was named/);
+      const spiece = new Uint8Array(readFileSync(join(CHECKPOINTS, "ti2v_5b/tokenizer/spiece.model")));
+      const bytes = fromBytes(spiece, { shape: [spiece.length], dtype: "uint8" });
+      saveSafetensors(files.textEncoder, new Map([...tensors, ["spiece_model", bytes]]));
+      const model = openModel(files);
+      assert.deepEqual(model.loadTokenizer().encode("a cat"), openModel(TI2V).loadTokenizer().encode("a cat"));
+      model.loadTextEncoder()[Symbol.dispose]();
+    });
+  }));
 
 Deno.test("an official folder that lacks a part says which", () =>
   withFolder((folder) => {

@@ -3,7 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { WeightsError } from "../../src/base/errors.ts";
+import { spieceJson } from "../../src/wan/spiece.ts";
 import { Tokenizer } from "../../src/wan/tokenizer.ts";
+import { carriesTokenizer, tokenizerText } from "../../src/wan/tokenizer_file.ts";
 import { readNormalizer } from "../../src/wan/tokenizer_normalize.ts";
 import { PieceTrie } from "../../src/wan/tokenizer_trie.ts";
 import { readWordSplitter } from "../../src/wan/tokenizer_words.ts";
@@ -55,6 +57,51 @@ async function openText(text: string): Promise<Tokenizer> {
 for (const name of ["tokenizer_current", "tokenizer_old_layout", "tokenizer_byte_fallback"]) {
   Deno.test(`Tokenizer matches the golden ids of ${name}`, () => runTokenizerCase(join(CASES, name)));
 }
+
+Deno.test("a spiece.model gives the ids of the tokenizer.json of the published layout", () => {
+  const dir = join(CASES, "tokenizer_old_layout");
+  const strings: { text: string; ids: number[] }[] = JSON.parse(readFileSync(join(dir, "strings.json"), "utf8"));
+  const tokenizer = Tokenizer.fromFile(join(UMT5_LIKE, "spiece.model"));
+  const plain = strings.filter(({ text }) => !text.includes("<extra_id_")); // reserved beside the vocabulary
+  assert.ok(plain.length > 50);
+  for (const { text, ids } of plain) assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
+});
+
+Deno.test("a text encoder's file gives the tokenizer that it carries; one without says so", () =>
+  withFolder((folder) => {
+    const bytes = readFileSync(join(UMT5_LIKE, "spiece.model"));
+    const write = (name: string, tensor: string): string => {
+      const entry = { dtype: "U8", shape: [bytes.length], data_offsets: [0, bytes.length] };
+      const header = new TextEncoder().encode(JSON.stringify({ [tensor]: entry }));
+      const length = new Uint8Array(new BigUint64Array([BigInt(header.length)]).buffer);
+      writeFileSync(join(folder, name), new Uint8Array([...length, ...header, ...bytes]));
+      return join(folder, name);
+    };
+    const [with_, without] = [write("umt5.safetensors", "spiece_model"), write("other.safetensors", "weight")];
+    assert.ok(carriesTokenizer(with_) && !carriesTokenizer(without));
+    const text = "A dog runs, quickly.";
+    assert.deepEqual(Tokenizer.fromFile(with_).encode(text), Tokenizer.fromFile(UMT5_LIKE).encode(text));
+    assert.throws(() => Tokenizer.fromFile(without), /the file carries none/);
+    const saved = join(folder, "tokenizer.json");
+    writeFileSync(saved, tokenizerText(with_));
+    assert.deepEqual(Tokenizer.fromFile(saved).encode(text), Tokenizer.fromFile(UMT5_LIKE).encode(text));
+  }));
+
+Deno.test("bytes that are no SentencePiece model are refused, wherever they are cut or changed", () => {
+  const bytes = new Uint8Array(readFileSync(join(DEMO, "spiece.model")));
+  assert.throws(() => spieceJson(new Uint8Array()), WeightsError);
+  fc.assert(
+    fc.property(fc.nat(bytes.length - 1), fc.nat(255), fc.boolean(), (at, value, isCut) => {
+      const changed = isCut ? bytes.slice(0, at) : bytes.with(at, value);
+      try {
+        spieceJson(changed);
+      } catch (error) {
+        assert.ok(error instanceof WeightsError, String(error));
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
 
 Deno.test("Tokenizer.withAddedTokens() matches the golden ids of a learned token", () => {
   const dir = join(CASES, "embedding_token");

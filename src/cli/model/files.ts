@@ -27,7 +27,7 @@ const PART_HELP: Record<PartName, string> = {
   lowNoise: "the transformer for low noise, of a model of two",
   vae: "the VAE",
   textEncoder: "the UMT5 encoder",
-  tokenizer: "tokenizer.json, or its folder",
+  tokenizer: "tokenizer.json or its folder, or spiece.model; not needed where the text encoder's file carries it",
 };
 
 /** Adds the options of the parts; `--model` or an argument names the folder. */

@@ -14,8 +14,11 @@ const files = z.strictObject({
   lowNoise: file("Low-noise expert", "The transformer for low noise of a model of two."),
   vae: file("VAE", "The VAE: a file or a folder."),
   textEncoder: file("Text encoder", "The UMT5 encoder: a file, an index or a folder."),
-  tokenizer: file("Tokenizer", "tokenizer.json or its folder."),
-}).superRefine(({ folder, transformer, highNoise, lowNoise, vae, textEncoder, tokenizer }, context) => {
+  tokenizer: file(
+    "Tokenizer",
+    "tokenizer.json or its folder, or spiece.model; absent where the text encoder's file carries it, as ComfyUI's do.",
+  ),
+}).superRefine(({ folder, transformer, highNoise, lowNoise, vae, textEncoder }, context) => {
   const wrong = (path: string, message: string): void =>
     context.addIssue({ code: "custom", path: path === "" ? [] : [path], message });
   if ((highNoise === undefined) !== (lowNoise === undefined)) {
@@ -28,7 +31,7 @@ const files = z.strictObject({
   if (transformer === undefined && highNoise === undefined) {
     wrong("transformer", "the file of the transformer, or highNoise and lowNoise, where there is no folder");
   }
-  for (const [name, value] of Object.entries({ vae, textEncoder, tokenizer })) {
+  for (const [name, value] of Object.entries({ vae, textEncoder })) {
     if (value === undefined) wrong(name, "the file of this part, where there is no folder that has it");
   }
 }).meta({ title: "Files", description: "The model's files one by one." });
