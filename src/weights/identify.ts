@@ -89,6 +89,7 @@ function foundPart(
   const names = new Map<string, string>();
   const surplus: string[] = [];
   for (const key of bare) {
+    if (part === "text_encoder" && key === TOKENIZER) continue;
     const name = naming === "original" ? table.toDiffusers(key) : key;
     if (name === undefined) surplus.push(prefix + key);
     else names.set(name, prefix + key);
@@ -97,12 +98,14 @@ function foundPart(
   return { part, naming, prefix, names, surplus };
 }
 
-/** The embedding has two names in the wild and may be there under both; ComfyUI's files also carry the tokenizer. */
+/** The tensor in which ComfyUI's text encoder files carry their tokenizer, beside the encoder's own. */
+const TOKENIZER = "spiece_model";
+
+/** The embedding has two names in the wild and may be there under both. */
 function unifyEmbedding(names: Map<string, string>): void {
   const second = names.get("encoder.embed_tokens.weight");
   if (second !== undefined && !names.has("shared.weight")) names.set("shared.weight", second);
   names.delete("encoder.embed_tokens.weight");
-  names.delete("spiece_model");
 }
 
 /** The original name of a part's tensor; `residual`: whether it is a VAE of the 2.2 kind. */
