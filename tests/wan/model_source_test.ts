@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ConfigError, WeightsError } from "../../src/base/mod.ts";
-import { fromBytes, noGrad, type Tensor, zeros } from "../../src/torch/mod.ts";
+import { fromBytes, full, noGrad, type Tensor, zeros } from "../../src/torch/mod.ts";
 import { type ModelFiles, type ModelSource, openModel, openTransformers } from "../../src/wan/mod.ts";
 import { inferTransformerConfig, inferUmt5Config, inferVaeConfig } from "../../src/wan/infer_config.ts";
 import { loadTransformer, parseTransformerConfig } from "../../src/wan/transformer/mod.ts";
@@ -170,6 +170,27 @@ Deno.test("an official folder that lacks a part says which", () =>
     refuses("google/umt5-xxl", /has no google\/umt5-xxl/);
     refuses("low_noise_model", /has no low_noise_model/);
     assert.throws(() => openModel(join(folder, "google")), /there is no model_index\.json/);
+  }));
+
+Deno.test("a transformer's folder may hold fp8 weights with their scales", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const plain = join(TI2V, "transformer"), scaled = join(folder, "transformer");
+      mkdirSync(scaled);
+      writeFileSync(join(scaled, "config.json"), readFileSync(join(plain, "config.json")));
+      using weights = openWeights(plain);
+      const isScaled = (key: string): boolean => /to_q\.weight$/.test(key);
+      const tensors = weights.keys().flatMap((key): [string, Tensor][] => {
+        if (!isScaled(key)) return [[key, weights.load(key)]];
+        const codes = weights.load(key, { dtype: "float32" }).mul(4).to({ dtype: "float8_e4m3fn" });
+        return [[key, codes], [key.replace(/weight$/, "scale_weight"), full([], 0.25)]];
+      });
+      saveSafetensors(join(scaled, "diffusion_pytorch_model.safetensors"), new Map(tensors));
+      const { params } = loadTransformer(scaled, { dtype: "float32" });
+      const [key = ""] = weights.keys().filter(isScaled);
+      const wanted = weights.load(key, { dtype: "float32" }), found = params.get(key) as Tensor;
+      assert.ok(found.sub(wanted).norm().item() < 0.05 * wanted.norm().item()); // three bits of a fraction
+    });
   }));
 
 Deno.test("a mapped transformer gives the same output without loading its weights", () => {

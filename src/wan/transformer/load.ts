@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { BlockWeights, buildModel, type Built, parameterShapes, type Params } from "../../nn/mod.ts";
 import type { DType } from "../../torch/mod.ts";
-import { openWeights, type Weights } from "../../weights/mod.ts";
+import { decodedWeights, openWeights, type Weights } from "../../weights/mod.ts";
 import { readJson, type TransformerPlaceOptions, weightsSource } from "../component.ts";
 import { AwayParams, ParamReader } from "./param_reader.ts";
 import { parseTransformerConfig, type TransformerConfig } from "./config.ts";
@@ -40,7 +40,7 @@ export interface TransformerFile {
 export function loadTransformer(folder: string, options: TransformerPlace): Built<WanTransformer> {
   const path = join(folder, "config.json");
   const config = parseTransformerConfig(readJson(path, "the transformer"), path);
-  return buildTransformer({ weights: openWeights(folder), config, name: folder }, options);
+  return buildTransformer({ weights: decodedWeights(openWeights(folder)), config, name: folder }, options);
 }
 
 /**
