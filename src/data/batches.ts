@@ -30,11 +30,20 @@ export interface OrderedBatch {
   readonly entries: readonly OrderedEntry[];
 }
 
-/** One of the times that an item comes up in an epoch. */
-interface Place {
-  readonly item: number;
-  readonly repeat: number;
-  readonly repeats: number;
+/** The times that the items of one bucket come up in an epoch: one place for each, those of an item in a row. */
+interface Places {
+  /** Which item. */
+  readonly items: Uint32Array;
+  /** Which of the item's times. */
+  readonly repeat: Uint32Array;
+  /** How many of them there are. */
+  readonly repeats: Uint32Array;
+}
+
+/** Places of one bucket that share a batch. */
+interface PlannedBatch {
+  readonly bucket: Places;
+  readonly places: readonly number[];
 }
 
 /** The batches of a run, any of which can be asked for. */
@@ -43,26 +52,20 @@ export class BatchOrder {
   /** Batches in an epoch. */
   readonly perEpoch: number;
   readonly #seed: number | bigint;
-  readonly #buckets: readonly (readonly Place[])[];
-  #epoch: { readonly number: number; readonly batches: readonly (readonly OrderedEntry[])[] } | undefined;
+  readonly #buckets: readonly Places[];
+  #epoch: { readonly number: number; readonly batches: readonly PlannedBatch[] } | undefined;
 
   /** @throws {RangeError} if there is no item or the size of a batch is no positive integer */
-  constructor(items: readonly Orderable[], options: { batchSize: number; seed: number | bigint }) {
+  constructor(items: Iterable<Orderable>, options: { batchSize: number; seed: number | bigint }) {
     const { batchSize, seed } = options;
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new RangeError(`batchSize must be 1 or more, not ${batchSize}`);
     }
-    if (items.length === 0) throw new RangeError("there are no items to make batches of");
-    const buckets = new Map<string, Place[]>();
-    items.forEach(({ bucket, repeats }, item) => {
-      const list = buckets.get(bucket) ?? [];
-      for (let repeat = 0; repeat < repeats; repeat++) list.push({ item, repeat, repeats });
-      buckets.set(bucket, list);
-    });
     this.batchSize = batchSize;
     this.#seed = seed;
-    this.#buckets = [...buckets].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, list]) => list);
-    this.perEpoch = this.#buckets.reduce((sum, list) => sum + Math.ceil(list.length / batchSize), 0);
+    this.#buckets = placesOf(items);
+    if (this.#buckets.length === 0) throw new RangeError("there are no items to make batches of");
+    this.perEpoch = this.#buckets.reduce((sum, { items }) => sum + Math.ceil(items.length / batchSize), 0);
   }
 
   /** The batch with this number, counted from 0 over the whole run. */
@@ -71,33 +74,63 @@ export class BatchOrder {
     const epoch = Math.floor(index / this.perEpoch);
     const position = index % this.perEpoch;
     if (this.#epoch?.number !== epoch) this.#epoch = { number: epoch, batches: this.#plan(epoch) };
-    return { epoch, position, entries: this.#epoch.batches[position] ?? [] };
+    const batch = this.#epoch.batches[position];
+    if (batch === undefined) return { epoch, position, entries: [] };
+    const { items, repeat, repeats } = batch.bucket;
+    const entries = batch.places.map((place) => {
+      return { item: items[place] ?? 0, turn: epoch * (repeats[place] ?? 0) + (repeat[place] ?? 0) };
+    });
+    return { epoch, position, entries };
   }
 
-  #plan(epoch: number): readonly (readonly OrderedEntry[])[] {
-    const batches: OrderedEntry[][] = [];
-    this.#buckets.forEach((places, bucket) => {
-      const list = places.map(({ item, repeat, repeats }) => ({ item, turn: epoch * repeats + repeat }));
-      const order = random(seedFor(this.#seed, "data.order", epoch, bucket)).shuffle(list);
-      for (let at = 0; at < order.length; at += this.batchSize) batches.push(order.slice(at, at + this.batchSize));
-      const last = batches.at(-1);
-      if (last !== undefined) this.#fill(last, { list, epoch, bucket });
+  #plan(epoch: number): readonly PlannedBatch[] {
+    const batches = this.#buckets.flatMap((bucket, number) => {
+      const all = Array.from(bucket.items, (_, place) => place);
+      const order = random(seedFor(this.#seed, "data.order", epoch, number)).shuffle(all);
+      return Array.from({ length: Math.ceil(order.length / this.batchSize) }, (_, at): PlannedBatch => {
+        const places = order.slice(at * this.batchSize, (at + 1) * this.batchSize);
+        this.#fill(places, { bucket, epoch, number });
+        return { bucket, places };
+      });
     });
     return random(seedFor(this.#seed, "data.batches", epoch)).shuffle(batches);
   }
 
-  /** Fills a batch with items of the bucket; those that it has already come last. */
+  /** Fills a batch that is not full with items of the bucket; those that it has already come last. */
   #fill(
-    batch: OrderedEntry[],
-    { list, epoch, bucket }: { list: readonly OrderedEntry[]; epoch: number; bucket: number },
+    batch: number[],
+    { bucket: { items, repeat, repeats }, epoch, number }: { bucket: Places; epoch: number; number: number },
   ): void {
-    const draw = random(seedFor(this.#seed, "data.fill", epoch, bucket));
-    const distinct = [...new Map(list.map((entry) => [entry.item, entry])).values()];
+    if (batch.length === this.batchSize) return;
+    const draw = random(seedFor(this.#seed, "data.fill", epoch, number));
+    const distinct = Array.from(items, (_, place) => place)
+      .filter((place) => repeat[place] === (repeats[place] ?? 0) - 1); // the last place of each item
     while (batch.length < this.batchSize) {
-      const there = new Set(batch.map(({ item }) => item));
-      const missing = distinct.filter(({ item }) => !there.has(item));
+      const there = new Set(batch.map((place) => items[place]));
+      const missing = distinct.filter((place) => !there.has(items[place]));
       const more = draw.shuffle(missing.length > 0 ? missing : distinct);
       batch.push(...more.slice(0, this.batchSize - batch.length));
     }
   }
+}
+
+/** The places of each bucket, in the order of the buckets' names. */
+function placesOf(items: Iterable<Orderable>): Places[] {
+  const buckets = new Map<string, { items: number[]; repeat: number[]; repeats: number[] }>();
+  let item = 0;
+  for (const { bucket, repeats } of items) {
+    const places = buckets.get(bucket) ?? { items: [], repeat: [], repeats: [] };
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      places.items.push(item);
+      places.repeat.push(repeat);
+      places.repeats.push(repeats);
+    }
+    buckets.set(bucket, places);
+    item++;
+  }
+  return [...buckets].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, places]) => ({
+    items: Uint32Array.from(places.items),
+    repeat: Uint32Array.from(places.repeat),
+    repeats: Uint32Array.from(places.repeats),
+  }));
 }
