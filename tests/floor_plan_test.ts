@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const FLOOR_PLAN: Record<string, readonly string[]> = {
-  base: [],
+  base: ["deno.json"], // the program's version
   config: ["base"],
   events: ["base"],
   media: ["base"],
@@ -31,7 +31,6 @@ const FLOOR_PLAN: Record<string, readonly string[]> = {
   cli: [
     ...["train", "data", "wan", "parallel", "optim", "nn", "weights", "torch"],
     ...["runs", "server", "config", "events", "media", "setup", "hub", "base", "specs"],
-    "deno.json", // the program's version
   ],
 };
 

@@ -15,3 +15,4 @@ export * from "./partial.ts";
 export * from "./paths.ts";
 export * from "./retry.ts";
 export * from "./seed.ts";
+export * from "./version.ts";

@@ -4,9 +4,8 @@
  */
 
 import { Command, CommanderError } from "@commander-js/extra-typings";
-import { EXIT } from "../base/mod.ts";
+import { EXIT, VERSION } from "../base/mod.ts";
 import { complain, oneLine, reportError, writeText } from "./output.ts";
-import { VERSION } from "./version.ts";
 
 /** What a command's module gives: it adds the command with its options, and loads the heavy parts when it is run. */
 export interface CommandModule {

@@ -1,4 +1,4 @@
 /** The command line. */
 
 export { main } from "./cli.ts";
-export { VERSION } from "./version.ts";
+export { VERSION } from "../base/mod.ts";

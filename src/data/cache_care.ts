@@ -153,8 +153,9 @@ function damageOf({ path, kind, key }: CacheEntry): string | undefined {
 function listCache(folder: string): { entries: CacheEntry[]; unfinished: string[]; forgotten: readonly string[] } {
   const { lastUsed, held, forgotten } = knownUses(folder);
   const entries: CacheEntry[] = [];
-  const uses = join(folder, "uses");
-  const unfinished = namesIn(uses).filter(isUnfinished).map((name) => join(uses, name));
+  const unfinished = ["uses", "plans"].map((name) => join(folder, name)).flatMap((beside) =>
+    namesIn(beside).filter(isUnfinished).map((name) => join(beside, name))
+  );
   for (const kind of CACHE_KINDS) {
     for (const shard of namesIn(join(folder, kind))) {
       for (const name of namesIn(join(folder, kind, shard))) {

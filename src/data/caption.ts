@@ -84,7 +84,7 @@ export function cleanCaption(raw: string): { text: string; notes: readonly strin
  */
 export function makePrompts(texts: readonly string[], rules: CaptionRules): string[] {
   const prompts = texts.flatMap((text) => ordersOf(text, rules)).map((text) => decorate(text, rules));
-  return [...new Set(prompts)];
+  return [...new Set(prompts.map((prompt) => prompt.toWellFormed()))]; // JSON may hold halves of characters
 }
 
 function ordersOf(text: string, { shuffles, keepTags, separator }: CaptionRules): string[] {

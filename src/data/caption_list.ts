@@ -11,6 +11,9 @@ import { type CsvRow, guessSeparator, readCsv } from "./csv.ts";
 import { ending, isMediaName, MEDIA_ENDINGS, stem } from "./media_names.ts";
 import { decodeText } from "./text_encoding.ts";
 
+/** A list of names beside a text of captions in the same order. */
+export const NAMES_BESIDE = "videos.txt";
+
 /** What a list says about a file. */
 export interface ListEntry {
   /** Where it stands: "line 5", "entry 3". */
@@ -199,7 +202,7 @@ function* textRecords(path: string, { text, encoding }: { text: string; encoding
 
 function namesBeside(path: string, encoding: string): readonly string[] | undefined {
   try {
-    return readText(join(dirname(path), "videos.txt"), encoding).split(/\r\n|[\r\n]/);
+    return readText(join(dirname(path), NAMES_BESIDE), encoding).split(/\r\n|[\r\n]/);
   } catch {
     return undefined; // there is none
   }

@@ -1,38 +1,15 @@
 /** A dataset ready for training: any batch of any step at hand. */
 
-import { DataError, random, seedFor, stableHash } from "../base/mod.ts";
+import { createHash } from "node:crypto";
+import { canonicalJson, DataError, random, seedFor } from "../base/mod.ts";
 import { quoteName } from "../media/mod.ts";
 import { cat, ones, type Tensor, tidy } from "../torch/mod.ts";
 import { BatchOrder } from "./batches.ts";
 import { type CacheKey, type CacheKind, type TensorCache } from "./cache.ts";
 import type { RejectedFile } from "./codes.ts";
+import type { DatasetItem, ItemTable } from "./item_table.ts";
+import type { TextKeys } from "./text_keys.ts";
 import type { CacheUse } from "./uses.ts";
-
-/** One window of a clip, or a still, that comes up as a whole. */
-export interface DatasetItem {
-  readonly path: string;
-  /** Hash of the file's content. */
-  readonly content: string;
-  /** Of which it is shown with one at a time; at least one. */
-  readonly captions: readonly string[];
-  readonly frames: number;
-  readonly fps: number;
-  /** How much faster than in reality things move. */
-  readonly speed: number;
-  readonly width: number;
-  readonly height: number;
-  readonly repeats: number;
-  /** Factor of its loss. */
-  readonly weight: number;
-  /** `832x480x49`: items of one bucket share batches. */
-  readonly bucket: string;
-  /** One for each variant; an epoch shows one of them. */
-  readonly latentsKeys: readonly CacheKey[];
-  /** Likewise, where there is an encoder of conditions. */
-  readonly conditionKeys?: readonly CacheKey[];
-  /** Likewise, where the clip has a mask. */
-  readonly maskKeys?: readonly CacheKey[];
-}
 
 /** What a training step works on. */
 export interface Batch {
@@ -71,27 +48,23 @@ interface Shown {
 /** The items of a run and their tensors, which are read from the cache as they are needed. */
 export class Dataset implements Disposable {
   /** In the order of their paths. */
-  readonly items: readonly DatasetItem[];
+  readonly items: ItemTable;
   readonly rejected: readonly RejectedFile[];
   readonly #cache: TensorCache;
-  readonly #textKeys: ReadonlyMap<string, CacheKey>;
+  readonly #texts: TextKeys;
   readonly #use: CacheUse;
+  #fingerprint: string | undefined;
   #order: { readonly key: string; readonly order: BatchOrder } | undefined;
 
   /** Use `prepareDataset`. */
   constructor(
-    items: readonly DatasetItem[],
-    parts: {
-      rejected: readonly RejectedFile[];
-      cache: TensorCache;
-      textKeys: ReadonlyMap<string, CacheKey>;
-      use: CacheUse;
-    },
+    items: ItemTable,
+    parts: { rejected: readonly RejectedFile[]; cache: TensorCache; texts: TextKeys; use: CacheUse },
   ) {
     this.items = items;
     this.rejected = parts.rejected;
     this.#cache = parts.cache;
-    this.#textKeys = parts.textKeys;
+    this.#texts = parts.texts;
     this.#use = parts.use;
   }
 
@@ -115,16 +88,26 @@ export class Dataset implements Disposable {
    * resumed run compares it.
    */
   get fingerprint(): string {
-    return stableHash(this.items.map(({ latentsKeys, conditionKeys, maskKeys, captions, repeats, weight, bucket }) => {
-      const texts = captions.map((caption) => this.#textKeys.get(caption));
-      return [latentsKeys, texts, repeats, weight, bucket, { conditionKeys, maskKeys }];
-    }));
+    return this.#fingerprint ??= this.#hashItems();
+  }
+
+  /** As `stableHash` of the list of all items, which is never there as a whole. */
+  #hashItems(): string {
+    const hash = createHash("sha256").update("[");
+    let before = "";
+    for (const { latentsKeys, conditionKeys, maskKeys, captions, repeats, weight, bucket } of this.items) {
+      const texts = captions.map((caption) => this.#texts.find(caption));
+      const item = [latentsKeys, texts, repeats, weight, bucket, { conditionKeys, maskKeys }];
+      hash.update(before + canonicalJson(item));
+      before = ",";
+    }
+    return hash.update("]").digest("hex");
   }
 
   /** The part of the dataset whose items pass a test. It holds the same entries of the cache: dispose of one of the two. */
   where(isWanted: (item: DatasetItem) => boolean): Dataset {
-    const parts = { rejected: this.rejected, cache: this.#cache, textKeys: this.#textKeys, use: this.#use };
-    return new Dataset(this.items.filter(isWanted), parts);
+    const parts = { rejected: this.rejected, cache: this.#cache, texts: this.#texts, use: this.#use };
+    return new Dataset(this.items.where(isWanted), parts);
   }
 
   /** Batches in an epoch. */
@@ -170,7 +153,7 @@ export class Dataset implements Disposable {
       this.#pathOf("latents", item.latentsKeys[variant]),
       this.#pathOf("condition", item.conditionKeys?.[variant]),
       this.#pathOf("mask", item.maskKeys?.[variant]),
-      this.#pathOf("text", this.#textKeys.get(caption)),
+      this.#pathOf("text", this.#texts.find(caption)),
     ]);
     await Promise.all(paths.map((path) => path === undefined ? undefined : Deno.readFile(path).catch(() => {})));
   }
@@ -183,7 +166,7 @@ export class Dataset implements Disposable {
   #shownAt(index: number, options: BatchOptions): { shown: Shown[]; epoch: number } {
     const { entries, epoch } = this.#orderFor(options).batchAt(index);
     const shown = entries.flatMap(({ item: at, turn }, position) => {
-      const item = this.items[at];
+      const item = this.items.at(at);
       if (item === undefined) return [];
       const draw = (purpose: string, count: number): number =>
         choiceAt(turn, { purpose, item: at, count, seed: options.seed });
@@ -224,7 +207,7 @@ export class Dataset implements Disposable {
   }
 
   #textKey(caption: string): CacheKey {
-    const key = this.#textKeys.get(caption);
+    const key = this.#texts.find(caption);
     if (key !== undefined) return key;
     throw new RangeError(
       caption === ""
@@ -235,7 +218,9 @@ export class Dataset implements Disposable {
 
   #orderFor({ batchSize, seed }: BatchOptions): BatchOrder {
     const key = `${batchSize}:${seed}`;
-    if (this.#order?.key !== key) this.#order = { key, order: new BatchOrder(this.items, { batchSize, seed }) };
+    if (this.#order?.key !== key) {
+      this.#order = { key, order: new BatchOrder(this.items.orderables(), { batchSize, seed }) };
+    }
     return this.#order.order;
   }
 }

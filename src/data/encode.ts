@@ -22,7 +22,12 @@ export interface Encoders {
   /** A caption to its embeddings [n, D] at their true length; the result is handed over. */
   readonly encodeText: (caption: string) => Tensor | Promise<Tensor>;
   /** Hashes that change whenever an encoder gives other numbers: weights, settings, type of the arithmetic. */
-  readonly fingerprints: { readonly video: string; readonly text: string };
+  readonly fingerprints: {
+    readonly video: string;
+    readonly text: string;
+    /** Of what counts the tokens of a caption, where something does. */
+    readonly tokenizer?: string | undefined;
+  };
 }
 
 /** How long to wait before asking again whether another process has finished. */

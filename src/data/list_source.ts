@@ -1,11 +1,13 @@
 /** The files of one source: those of a folder, a single file, or the files that a list of captions brings. */
 
+import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DataError, errorCode, messageOf } from "../base/mod.ts";
 import { quoteName } from "../media/mod.ts";
-import { type CaptionList, isListName, LIST_ENDINGS, readCaptionList } from "./caption_list.ts";
+import { type CaptionList, isListName, LIST_ENDINGS, NAMES_BESIDE, readCaptionList } from "./caption_list.ts";
 import { CaptionProblem, type RejectedFile } from "./codes.ts";
 import { foreignNames } from "./foreign_names.ts";
+import type { Grounds } from "./grounds.ts";
 import { COMPANION_ENDINGS, MEDIA_FOLDERS, TEXT_FOLDERS, textCandidates } from "./layout.ts";
 import { Listed } from "./listed.ts";
 import { ending, isMediaName, stem } from "./media_names.ts";
@@ -21,6 +23,8 @@ export interface SourceFiles {
   readonly lists: ReadonlySet<string>;
   readonly listed: Listed;
   readonly problems: readonly RejectedFile[];
+  /** What all this rests on. */
+  readonly grounds: Grounds;
 }
 
 /** Lists a source. @throws {DataError} if it does not exist */
@@ -32,23 +36,43 @@ export function listSource({ path, captions }: Source): SourceFiles {
     const { lists, problems } = readLists([path, ...given], captions);
     const listed = new Listed(lists, { media: undefined, root: dirname(path) });
     const files = listed.paths.map(asFile);
-    const texts = listed.paths.filter((file) => listed.of(file)?.captions.length === 0).flatMap(textCandidates).filter(
-      exists,
-    );
-    return { files, texts: texts.map(asFile), lists: new Set([path]), listed, problems };
+    const texts = listed.paths.filter((file) => listed.of(file)?.captions.length === 0).flatMap(textCandidates);
+    const grounds = groundsOf([path, ...given], listed, { others: texts });
+    return { files, texts: texts.filter(existsSync).map(asFile), lists: new Set([path]), listed, problems, grounds };
   }
   const own = info.isFile ? asFile(path) : { path, problem: NOT_A_FILE };
-  const tree = info.isDirectory ? listTree(path) : { files: [own], problems: [] };
+  const tree = info.isDirectory ? listTree(path) : { files: [own], problems: [], links: [], followed: [] };
   const media = tree.files.map((file) => file.path).filter(isMediaName);
   const found = given.length > 0 || !wantsLists ? given : listsAmong(tree.files, media);
   const { lists, problems } = readLists(wantsLists ? found : [], captions);
+  const twins = info.isDirectory ? twinFolders(path) : [];
+  const beside = info.isDirectory ? [] : alone(path);
+  const twinTrees = twins.filter(existsSync).map(listTree);
+  const texts = twinTrees.flatMap(({ files }) => files).filter((file) => ending(file.path) === ".txt");
+  const listed = new Listed(lists, { media, root: info.isDirectory ? path : dirname(path) });
+  const trees = info.isDirectory ? [path, ...twins, ...[tree, ...twinTrees].flatMap(({ followed }) => followed)] : [];
+  const links = [tree, ...twinTrees].flatMap((one) => one.links);
   return {
     files: tree.files,
-    texts: info.isDirectory ? twinTexts(path) : alone(path).filter(exists).map(asFile),
+    texts: [...texts, ...beside.filter(existsSync).map(asFile)],
     lists: new Set(lists.map((list) => list.path)),
-    listed: new Listed(lists, { media, root: info.isDirectory ? path : dirname(path) }),
+    listed,
     problems: [...tree.problems, ...(info.isDirectory ? foreignNames(path) : []), ...problems],
+    grounds: groundsOf(found, listed, { trees, others: [path, ...twins, ...beside, ...links] }),
   };
+}
+
+/** What a source rests on: lists, what was looked for on account of them, folders, and other paths. */
+function groundsOf(
+  lists: readonly string[],
+  listed: Listed,
+  { trees = [], others }: { trees?: readonly string[]; others: readonly string[] },
+): Grounds {
+  const looked = new Map(listed.looked);
+  const names = lists.map((list) => join(dirname(list), NAMES_BESIDE));
+  for (const path of [...lists, ...names, ...others]) looked.set(path, existsSync(path));
+  const these = (there: boolean): string[] => [...looked].flatMap(([path, was]) => was === there ? [path] : []);
+  return { trees, found: these(true), absent: these(false) };
 }
 
 function statSource(path: string): Deno.FileInfo {
@@ -88,11 +112,10 @@ function readLists(
   return { lists, problems };
 }
 
-/** The texts beside a folder `videos` that is a source by itself. */
-function twinTexts(folder: string): TreeFile[] {
+/** Where the texts of a folder `videos` that is a source by itself may be. */
+function twinFolders(folder: string): string[] {
   if (!MEDIA_FOLDERS.has(basename(folder).toLowerCase())) return [];
-  const twins = [...TEXT_FOLDERS].map((name) => join(dirname(folder), name)).filter(exists);
-  return twins.flatMap((twin) => listTree(twin).files).filter(({ path }) => ending(path) === ".txt");
+  return [...TEXT_FOLDERS].map((name) => join(dirname(folder), name));
 }
 
 /** What may belong to a single file. */
@@ -102,13 +125,4 @@ function alone(path: string): string[] {
 
 function asFile(path: string): TreeFile {
   return { path };
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -27,6 +27,8 @@ export interface ListScope {
 export class Listed {
   /** Lines that cannot be used. */
   readonly problems: RejectedFile[] = [];
+  /** What was looked for on the disk, and whether it was a file. */
+  readonly looked = new Map<string, boolean>();
   readonly #files = new Map<string, { captions: Set<string>; image?: string; mask?: string; numLines: number }>();
   readonly #captionless = new Map<string, RejectedFile[]>();
   readonly #companions = new Set<string>();
@@ -74,7 +76,9 @@ export class Listed {
     for (const role of ["image", "mask"] as const) {
       const name = entry[role];
       if (name === undefined) continue;
-      const own = [dirname(list), this.#scope.root].map((folder) => resolve(folder, name)).find(isFile);
+      const own = [dirname(list), this.#scope.root].map((folder) => resolve(folder, name)).find((path) =>
+        this.#isFile(path)
+      );
       if (own === undefined) return refuse("file_not_found", `its ${role} ${quoteName(name)} does not exist`, CHECK);
       file[role] = own;
       this.#companions.add(own);
@@ -89,6 +93,12 @@ export class Listed {
     this.#captionless.set(path, lines);
   }
 
+  #isFile(path: string): boolean {
+    const there = isFile(path);
+    this.looked.set(path, there);
+    return there;
+  }
+
   #find(list: string, name: string): string | Missing {
     const beside = this.#known?.get(resolve(list, "..", name));
     if (beside !== undefined) return beside; // most are found at once
@@ -96,7 +106,7 @@ export class Listed {
     const folders = [dirname(list), this.#scope.root];
     const paths = folders.flatMap((folder) => [resolve(folder, name), resolve(folder, slashed)]);
     if (this.#known === undefined) {
-      const path = paths.find(isFile);
+      const path = paths.find((path) => this.#isFile(path));
       if (path === undefined) return missing(name);
       return isMediaName(path) ? path : {
         code: "unsupported_format",

@@ -21,7 +21,7 @@ export {
   type PruneResult,
   verifyCache,
 } from "./cache_care.ts";
-export { type Batch, type BatchOptions, Dataset, type DatasetItem } from "./dataset.ts";
+export { type Batch, type BatchOptions, Dataset } from "./dataset.ts";
 export { type Encoders } from "./encode.ts";
 export { type FrameSource, frameSource } from "./frame_source.ts";
 export { FileFacts, type FileState, fileState } from "./file_facts.ts";
@@ -34,6 +34,7 @@ export {
   type PlannedWindow,
   type PlanOptions,
 } from "./plan.ts";
+export { type DatasetItem, ItemTable } from "./item_table.ts";
 export { prepareDataset, type PrepareOptions } from "./prepare.ts";
 export { type RejectCode, type RejectedFile } from "./codes.ts";
 export {

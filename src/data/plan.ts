@@ -13,6 +13,7 @@ import { type CacheKey, dataCacheDir, type WindowKind } from "./cache.ts";
 import { type Companions, companionsOf } from "./companions.ts";
 import { type Duplicate, findDuplicates } from "./duplicates.ts";
 import { FileFacts, type FileState, fileState } from "./file_facts.ts";
+import type { Grounds } from "./grounds.ts";
 import type { Glance } from "./glance.ts";
 import { type Plan, planItem, type PlanSettings } from "./item.ts";
 import { contentNotes, wantsGlance, withoutContent } from "./limits.ts";
@@ -63,6 +64,8 @@ export interface DataPlan {
   readonly duplicates: readonly Duplicate<PlannedFile>[];
   readonly settings: PlanSettings;
   readonly numIgnored: number;
+  /** What the decisions rest on, besides config, model and programs. */
+  readonly grounds: Grounds;
 }
 
 /** Options of {@linkcode planDataset}. */
@@ -119,7 +122,7 @@ export async function planDataset(config: DataConfig, options: PlanOptions): Pro
     else planned.push(result);
   }
   const { duplicates, used } = lookForDuplicates(planned, { limits: config.limits, rejections });
-  return { used, duplicates, rejected: rejections.list, settings, numIgnored: scan.numIgnored };
+  return { used, duplicates, rejected: rejections.list, settings, numIgnored: scan.numIgnored, grounds: scan.grounds };
 }
 
 function lookForDuplicates(

@@ -1,30 +1,37 @@
-/** From the config to a dataset: what is not in the cache is decoded and encoded, once. */
+/**
+ * From the config to a dataset: what is not in the cache is decoded and encoded, once. Where an earlier start has kept its
+ * plan and nothing has changed since, that is taken.
+ */
 
-import { DataError } from "../base/mod.ts";
+import { DiskError, stableHash, VERSION } from "../base/mod.ts";
 import type { DataConfig } from "../config/mod.ts";
-import type { Emit } from "../events/mod.ts";
-import { quoteName } from "../media/mod.ts";
-import { type CacheKey, cacheKey, dataCacheDir, TensorCache, type WindowKind } from "./cache.ts";
+import type { Emit, EventBody } from "../events/mod.ts";
+import { findPrograms } from "../media/mod.ts";
+import { CACHE_KINDS, type CacheKey, dataCacheDir, TensorCache } from "./cache.ts";
 import { CacheLimit } from "./cache_limit.ts";
-import { smallBucketNotes } from "./bucket.ts";
-import { Dataset, type DatasetItem } from "./dataset.ts";
-import { type Duplicate } from "./duplicates.ts";
-import type { Encoders } from "./encode.ts";
-import { fillTexts, fillWindows } from "./fill.ts";
-import { nameSome, Notes } from "./notes.ts";
-import {
-  type DataGeometry,
-  planDataset,
-  type PlannedFile,
-  type PlannedWindow,
-  type PlanOptions,
-  Rejections,
-} from "./plan.ts";
 import type { RejectedFile } from "./codes.ts";
-import { dataEvent, type DataReport, dataReport } from "./report.ts";
+import { Dataset } from "./dataset.ts";
+import type { Encoders } from "./encode.ts";
+import {
+  type FileWindows,
+  FRAME_RULE,
+  itemsOf,
+  keyColumnsOf,
+  missingWindows,
+  textKeysOf,
+  windowsOf,
+  withoutFailed,
+} from "./file_windows.ts";
+import { fillTexts, fillWindows } from "./fill.ts";
+import { joinColumns, type KeyColumns, packKeys } from "./key_columns.ts";
+import { type DataGeometry, planDataset, type PlanOptions, Rejections } from "./plan.ts";
+import { missingEntries } from "./presence.ts";
+import { nothingUsable, tellFiles } from "./remarks.ts";
+import { dataEvent, dataReport } from "./report.ts";
 import { Stage } from "./stage.ts";
+import { StoredPlan } from "./stored_plan.ts";
+import { TextKeys } from "./text_keys.ts";
 import { CacheUse } from "./uses.ts";
-import type { Window } from "./window.ts";
 
 /** What {@linkcode prepareDataset} needs besides the config. */
 export interface PrepareOptions extends Encoders {
@@ -39,22 +46,12 @@ export interface PrepareOptions extends Encoders {
   readonly cacheDir?: string | undefined;
   readonly emit?: Emit | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Hears what became of every file, once that is certain. */
-  readonly onReport?: ((report: DataReport) => void) | undefined;
+  /** Gets what became of every file, once that is certain: a `DataReport` as JSON. */
+  readonly onReport?: ((json: Uint8Array) => void) | undefined;
 }
 
-/** Changes whenever frames are chosen, turned, scaled or cut by another rule, so that old latents are not taken. */
-const FRAME_RULE = 2;
-/** Used files that are told one by one; where there are more, only their number is. Chosen. */
-const MOST_TOLD = 1000;
-/** Duplicates that are named in a warning. */
-const MOST_DUPLICATES = 3;
-
-/** A file with all its windows: each variant of each of its items. */
-interface FileWindows {
-  readonly planned: PlannedFile;
-  readonly windows: readonly PlannedWindow[];
-}
+/** Changes whenever the same files, settings and programs lead to another plan, so that old plans are not taken. */
+const PLAN_RULE = 1;
 
 /**
  * Scans, probes, decodes and encodes what the config names; what is in the cache is taken from there. All captions are
@@ -64,178 +61,114 @@ interface FileWindows {
  * @throws {DiskError} if the cache cannot be written; {SetupError} if ffmpeg is missing; {ConfigError} as planDataset
  */
 export async function prepareDataset(config: DataConfig, options: PrepareOptions): Promise<Dataset> {
-  const { emit, signal } = options;
-  const plan = await planDataset(config, options);
   const cache = new TensorCache(options.cacheDir ?? dataCacheDir(config));
-  const rejections = new Rejections(config.onBadFile, emit);
-  const notes = new Notes();
-  const files = plan.used.map((planned) => ({ planned, windows: windowsOf(planned, options) }));
-  const textKeys = textKeysOf(plan.used, { config, options });
+  const stored = new StoredPlan(cache.folder, await identityOf(config, options));
+  return await takeStored(stored, { cache, options }) ?? await planAnew(config, { stored, cache, options });
+}
+
+/** Stands for all that decides over the data but its files. */
+async function identityOf(config: DataConfig, options: PrepareOptions): Promise<string> {
+  const { geometry, fingerprints, batchSize, prompts, encodeCondition, countTokens } = options;
+  const { version } = await findPrograms();
+  return stableHash({
+    ...{ rules: [PLAN_RULE, FRAME_RULE], programs: [VERSION, version], user: Deno.uid() },
+    ...{ config, geometry, fingerprints, batchSize, prompts },
+    ...{ hasConditions: encodeCondition !== undefined, countsTokens: countTokens !== undefined },
+  });
+}
+
+/** The dataset of a stored plan. @returns undefined if there is none that holds, or an entry of it is missing */
+async function takeStored(
+  stored: StoredPlan,
+  { cache, options }: { cache: TensorCache; options: PrepareOptions },
+): Promise<Dataset | undefined> {
+  const { fingerprints, emit, onReport } = options;
+  const outcome = await stored.read();
+  if (outcome === undefined) return undefined;
+  const { items, texts, rejected, events } = outcome;
+  const { latents, condition, mask } = items.columns;
+  const columns = { latents, condition, mask, text: texts };
   using owned = new DisposableStack();
-  const use = owned.use(await CacheUse.begin(cache.folder, allKeys(files, textKeys))); // before the look at what is there
-  const missing = missingFrom(cache, { files, textKeys });
-  const limit = new CacheLimit(cache.folder, config.cache);
-  const total = missing.texts.size + missing.windows.length;
-  const stage = new Stage("encoding", { total, emit });
-  const strides = options.geometry;
-  const filling = { cache, limit, encoders: options, strides, rejections, stage, signal };
-  await fillTexts(missing.texts, filling);
-  const failed = await fillWindows(missing.windows, filling);
-  await limit.end(emit);
+  const use = owned.use(await CacheUse.begin(cache.folder, joinColumns(columns))); // before the look at what is there
+  const missing = missingEntries(cache, { columns, seenPath: use.seenPath });
+  if (CACHE_KINDS.some((kind) => missing[kind].size > 0)) return undefined;
+  const report = onReport && outcome.report();
+  if (onReport !== undefined && report === undefined) return undefined;
+  for (const event of events) emit?.(event);
+  if (report !== undefined) onReport?.(report);
+  owned.move();
+  return new Dataset(items, { rejected, cache, texts: new TextKeys(texts, fingerprints.text), use });
+}
+
+async function planAnew(
+  config: DataConfig,
+  { stored, cache, options }: { stored: StoredPlan; cache: TensorCache; options: PrepareOptions },
+): Promise<Dataset> {
+  const { batchSize, fingerprints, onReport } = options;
+  const startedAt = Date.now();
+  const events: EventBody[] = [];
+  const emit: Emit = (event) => {
+    if (event.type !== "stage") events.push(event);
+    options.emit?.(event);
+  };
+  const plan = await planDataset(config, { ...options, emit });
+  const rejections = new Rejections(config.onBadFile, emit);
+  const files = plan.used.map((planned) => windowsOf(planned, options));
+  const textKeys = textKeysOf(plan.used, { config, options });
+  const texts = packKeys([...textKeys.values()].sort());
+  const columns = keyColumnsOf(files, texts);
+  using owned = new DisposableStack();
+  const use = owned.use(await CacheUse.begin(cache.folder, joinColumns(columns))); // before the look at what is there
+  const failed = await fill({ cache, files, textKeys, columns, seenPath: use.seenPath }, {
+    config,
+    options,
+    rejections,
+  });
   const used = withoutFailed(files, { failed, rejections });
-  for (const { planned } of used) notes.add(planned.file.path, [...planned.file.notes, ...planned.plan.notes]);
-  if (used.length <= MOST_TOLD) { for (const { planned } of used) tellUsed(planned, emit); }
-  notes.add("", [...duplicateNotes(plan.duplicates), ...changedSpeeds(used), ...fillNotes(used, options.batchSize)]);
-  notes.tell(emit);
+  tellFiles(used, { duplicates: plan.duplicates, batchSize, emit });
   const rejected = [...plan.rejected, ...rejections.list];
   const report = dataReport({ ...plan, used: used.map(({ planned }) => planned), rejected });
-  emit?.(dataEvent(report));
-  options.onReport?.(report);
+  emit(dataEvent(report));
+  const json = once(() => new TextEncoder().encode(`${JSON.stringify(report)}\n`));
+  if (onReport !== undefined) onReport(json());
   if (used.length === 0) throw nothingUsable(config, rejected);
-  owned.move();
-  return new Dataset(used.flatMap(itemsOf), { rejected, cache, textKeys, use });
-}
-
-/** All entries of a file. What each depends on is in its key. */
-function windowsOf(planned: PlannedFile, options: PrepareOptions): PlannedWindow[] {
-  const { content, image, mask } = planned;
-  const { spatialStride, temporalStride } = options.geometry;
-  const encoder = options.fingerprints.video;
-  const entry = (kind: WindowKind, window: Window, parts: Readonly<Record<string, unknown>>): PlannedWindow => {
-    return { planned, window, kind, key: cacheKey(kind, { ...parts, window, rule: FRAME_RULE }) };
-  };
-  return planned.plan.items.flatMap(({ variants }) => variants).flatMap((window) => [
-    entry("latents", window, { content, encoder }),
-    ...(options.encodeCondition === undefined
-      ? []
-      : [entry("condition", window, { content, image: image?.content, encoder })]),
-    ...(mask === undefined ? [] : [entry("mask", window, { content: mask.content, spatialStride, temporalStride })]),
-  ]);
-}
-
-/** The keys of all texts that may be asked for. */
-function textKeysOf(
-  used: readonly PlannedFile[],
-  { config, options }: { config: DataConfig; options: PrepareOptions },
-): Map<string, CacheKey> {
-  const texts = new Set(used.flatMap(({ file }) => file.captions));
-  for (const prompt of options.prompts ?? []) texts.add(prompt);
-  if (config.captionDropout > 0 && used.length > 0) texts.add("");
-  const encoder = options.fingerprints.text;
-  return new Map([...texts].map((caption) => [caption, cacheKey("text", { caption, encoder })]));
-}
-
-function* allKeys(files: readonly FileWindows[], textKeys: ReadonlyMap<string, CacheKey>): Generator<CacheKey> {
-  yield* textKeys.values();
-  for (const { windows } of files) for (const { key } of windows) yield key;
-}
-
-/** What is not in the cache, each key once. */
-function missingFrom(
-  cache: TensorCache,
-  { files, textKeys }: { files: readonly FileWindows[]; textKeys: ReadonlyMap<string, CacheKey> },
-): { texts: Map<string, CacheKey>; windows: PlannedWindow[] } {
-  const texts = cache.keys("text");
-  const there = {
-    latents: cache.keys("latents"),
-    condition: cache.keys("condition"),
-    mask: cache.keys("mask"),
-  } satisfies Record<WindowKind, unknown>;
-  const windows = new Map<CacheKey, PlannedWindow>();
-  for (const window of files.flatMap((file) => file.windows)) {
-    const { kind, key } = window;
-    if (!there[kind].has(key) && !windows.has(key)) windows.set(key, window);
+  const items = itemsOf(used);
+  try {
+    await stored.keep({ items, texts, rejected, events, report: json }, { grounds: plan.grounds, startedAt });
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+    options.emit?.({ type: "warning", message: `the next start looks at all files again: ${error.message}` });
   }
-  return { texts: new Map([...textKeys].filter(([, key]) => !texts.has(key))), windows: [...windows.values()] };
+  owned.move();
+  return new Dataset(items, { rejected, cache, texts: new TextKeys(texts, fingerprints.text), use });
 }
 
-/** The files all of whose windows are there; the others, those of the same content included, are rejected. */
-function withoutFailed(
-  files: readonly FileWindows[],
-  { failed, rejections }: { failed: ReadonlyMap<CacheKey, RejectedFile>; rejections: Rejections },
-): readonly FileWindows[] {
-  if (failed.size === 0) return files;
-  const told = new Set(rejections.list.map(({ path }) => path));
-  return files.filter(({ planned: { file: { path } }, windows }) => {
-    const reason = windows.map(({ key }) => failed.get(key)).find((rejected) => rejected !== undefined);
-    if (reason !== undefined && !told.has(path)) rejections.add({ ...reason, path });
-    return reason === undefined;
-  });
+/** What a function gives, made when it is first asked for. */
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => made ??= make();
 }
 
-function itemsOf({ planned, windows }: FileWindows): DatasetItem[] {
-  const { file: { path, captions, repeats, weight }, plan } = planned;
-  const keysOf = (wanted: WindowKind): CacheKey[] => windows.flatMap(({ kind, key }) => kind === wanted ? [key] : []);
-  const keys = { latents: keysOf("latents"), condition: keysOf("condition"), mask: keysOf("mask") };
-  let at = 0;
-  return plan.items.flatMap(({ bucket, variants }) => {
-    const own = (list: readonly CacheKey[]): readonly CacheKey[] => list.slice(at, at + variants.length);
-    const [latentsKeys, conditionKeys, maskKeys] = [own(keys.latents), own(keys.condition), own(keys.mask)];
-    at += variants.length;
-    const [first] = variants;
-    if (first === undefined) return [];
-    const { frames, fps, speed, crop: { width, height } } = first;
-    const { content } = planned;
-    const item = { path, content, captions, frames, fps, speed, width, height, repeats, weight, bucket, latentsKeys };
-    if (conditionKeys.length + maskKeys.length === 0) return [item];
-    return [{
-      ...item,
-      ...(conditionKeys.length === 0 ? {} : { conditionKeys }),
-      ...(maskKeys.length === 0 ? {} : { maskKeys }),
-    }];
-  });
-}
-
-function tellUsed({ file, plan }: PlannedFile, emit: Emit | undefined): void {
-  const first = plan.items[0]?.variants[0];
-  if (first === undefined) return;
-  const { frames, fps, speed, crop: { left: x, top: y, width, height, scaledWidth, scaledHeight } } = first;
-  const cut = width !== scaledWidth || height !== scaledHeight ? { crop: { x, y, width, height } } : {};
-  const windows = plan.items.length;
-  const changed = speed === 1 ? {} : { speed };
-  emit?.({ type: "file", path: file.path, status: "used", windows, frames, fps, ...changed, width, height, ...cut });
-}
-
-/** By how much `uniform` changes the speed of motion. */
-function changedSpeeds(used: readonly FileWindows[]): string[] {
-  const speeds = used.flatMap(({ windows }) => windows.map(({ window }) => window.speed));
-  const [least, most] = speeds.reduce(([low, high], speed) => [Math.min(low, speed), Math.max(high, speed)], [1, 1]);
-  if (least > 0.99 && most < 1.01) return [];
-  return [
-    `motion is shown at ${least.toFixed(2)} to ${
-      most.toFixed(2)
-    } times its real speed (data.frames.strategy is uniform)`,
-  ];
-}
-
-/** One remark for the files that show the same as another one. */
-function duplicateNotes(duplicates: readonly Duplicate<PlannedFile>[]): string[] {
-  const told = duplicates.map(({ file, kept, same }) => {
-    const what = same === "content" ? "the content of" : "the picture of";
-    return `${quoteName(file.file.path)} has ${what} ${quoteName(kept.file.path)}`;
-  });
-  if (told.length === 0) return [];
-  const more = told.length > MOST_DUPLICATES ? ` and ${told.length - MOST_DUPLICATES} more` : "";
-  return [`${told.length} files show the same as others: ${told.slice(0, MOST_DUPLICATES).join(", ")}${more}`];
-}
-
-/** What to say about small buckets, where the size of a batch is known. */
-function fillNotes(used: readonly FileWindows[], batchSize: number | undefined): string[] {
-  if (batchSize === undefined) return [];
-  const items = used.flatMap(({ planned: { file, plan } }) =>
-    plan.items.map(({ bucket }) => ({ bucket, repeats: file.repeats }))
-  );
-  return smallBucketNotes(items, batchSize);
-}
-
-function nothingUsable(config: DataConfig, rejected: readonly RejectedFile[]): DataError {
-  const first = rejected[0];
-  const why = first === undefined
-    ? "there is no clip or picture in the sources"
-    : `${rejected.length} files were rejected, the first: ${quoteName(first.path)}: ${first.reason}`;
-  const sources = nameSome(config.sources.map(({ path }) => path));
-  return new DataError(`Cannot train on ${sources}: ${why}`, {
-    cure: first?.cure ??
-      "put clips and captions (text files of the same name) into the folder, or correct data.sources",
-  });
+/** Makes the entries that are missing. @returns for each key that cannot be made, what is wrong with its file */
+async function fill(
+  { cache, files, textKeys, columns, seenPath }: {
+    cache: TensorCache;
+    files: readonly FileWindows[];
+    textKeys: ReadonlyMap<string, CacheKey>;
+    columns: KeyColumns;
+    seenPath: string;
+  },
+  { config, options, rejections }: { config: DataConfig; options: PrepareOptions; rejections: Rejections },
+): Promise<Map<CacheKey, RejectedFile>> {
+  const { emit, signal, geometry } = options;
+  const missing = missingEntries(cache, { columns, seenPath });
+  const windows = missingWindows(files, missing);
+  const texts = new Map([...textKeys].filter(([, key]) => missing.text.has(key)));
+  const limit = new CacheLimit(cache.folder, config.cache);
+  const stage = new Stage("encoding", { total: texts.size + windows.length, emit });
+  const filling = { cache, limit, encoders: options, strides: geometry, rejections, stage, signal };
+  await fillTexts(texts, filling);
+  const failed = await fillWindows(windows, filling);
+  await limit.end(emit);
+  return failed;
 }

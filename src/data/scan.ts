@@ -9,6 +9,7 @@
 import type { CountTokens } from "./caption_length.ts";
 import { Captions } from "./captions.ts";
 import { CaptionProblem, type Refusal, type RejectedFile } from "./codes.ts";
+import { type Grounds, joinGrounds } from "./grounds.ts";
 import { Layout } from "./layout.ts";
 import { listSource } from "./list_source.ts";
 import { ending, mediaKind } from "./media_names.ts";
@@ -40,6 +41,8 @@ export interface ScanResult {
   readonly rejected: readonly RejectedFile[];
   /** Files that are neither media nor anything about it. */
   readonly numIgnored: number;
+  /** What all this rests on. */
+  readonly grounds: Grounds;
 }
 
 /** Options of {@linkcode scanSources}. */
@@ -53,11 +56,12 @@ export interface ScanOptions {
  * @throws {DataError} if a source does not exist
  */
 export function scanSources(sources: readonly Source[], options: ScanOptions = {}): ScanResult {
-  const result = { found: [] as FoundFile[], rejected: [] as RejectedFile[], numIgnored: 0, seen: new Set<string>() };
+  const result: Collected = { found: [], rejected: [], numIgnored: 0, seen: new Set(), grounds: [] };
   sources.forEach((source, index) => scanSource(source, { index, result, options }));
   const byPath = (a: { path: string }, b: { path: string }): number => compareBytes(a.path, b.path);
   const { found, rejected, numIgnored } = result;
-  return { found: found.sort(byPath), rejected: rejected.sort(byPath), numIgnored };
+  const grounds = joinGrounds(result.grounds);
+  return { found: found.sort(byPath), rejected: rejected.sort(byPath), numIgnored, grounds };
 }
 
 /** What is collected over all sources. */
@@ -65,6 +69,7 @@ interface Collected {
   readonly found: FoundFile[];
   readonly rejected: RejectedFile[];
   readonly seen: Set<string>;
+  readonly grounds: Grounds[];
   numIgnored: number;
 }
 
@@ -72,7 +77,8 @@ function scanSource(
   source: Source,
   { index, result, options }: { index: number; result: Collected; options: ScanOptions },
 ): void {
-  const { files, texts, lists, listed, problems } = listSource(source);
+  const { files, texts, lists, listed, problems, grounds } = listSource(source);
+  result.grounds.push(grounds);
   const layout = new Layout([...files, ...texts]);
   const captions = new Captions({ layout, listed, rules: source.captions, countTokens: options.countTokens });
   result.rejected.push(...problems, ...listed.problems);

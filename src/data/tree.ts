@@ -19,12 +19,17 @@ export interface Tree {
   readonly files: readonly TreeFile[];
   /** Folders that could not be read, or were read under another name already. */
   readonly problems: readonly RejectedFile[];
+  /** Links, wherever they lead, and those of them by which folders were read. */
+  readonly links: readonly string[];
+  readonly followed: readonly string[];
 }
 
 /** Lists a folder and all below it. Names that begin with a dot are passed over. */
 export function listTree(root: string): Tree {
   const files: TreeFile[] = [];
   const problems: RejectedFile[] = [];
+  const seenLinks = new Set<string>();
+  const followed: string[] = [];
   const visited = new Set<string>();
   const folders = [root];
   const top = realPath(root);
@@ -38,6 +43,7 @@ export function listTree(root: string): Tree {
         continue;
       }
       visited.add(real);
+      if (seenLinks.has(folder)) followed.push(folder);
       const before = join(folder, "_").slice(0, -1); // what stands before the names in it
       const entries = new Map<string, Deno.DirEntry>();
       for (const entry of Deno.readDirSync(folder)) if (!entry.name.startsWith(".")) entries.set(entry.name, entry);
@@ -45,6 +51,7 @@ export function listTree(root: string): Tree {
         const entry = entries.get(name);
         if (entry === undefined) continue;
         const path = before + name;
+        if (entry.isSymlink) seenLinks.add(path);
         const kind = kindOf(path, entry);
         if (kind === "folder") (entry.isSymlink ? links : folders).push(path);
         else files.push(kind === "file" ? { path } : { path, problem: kind });
@@ -59,7 +66,7 @@ export function listTree(root: string): Tree {
       });
     }
   }
-  return { files, problems };
+  return { files, problems, links: [...seenLinks], followed };
 }
 
 function realPath(path: string): string | undefined {

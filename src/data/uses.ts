@@ -7,10 +7,9 @@
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { diskError, makeFolder, sha256, writeAtomically } from "../base/mod.ts";
-import { type CacheKey, namesIn } from "./cache.ts";
+import { namesIn } from "./cache.ts";
+import { KEY_BYTES } from "./key_columns.ts";
 
-/** Bytes of a key in a file of uses. */
-const KEY_BYTES = 32;
 /** Uses that nobody holds and that are remembered for their time; the oldest are forgotten first. Chosen. */
 const REMEMBERED = 100;
 
@@ -26,11 +25,11 @@ export class CacheUse implements Disposable {
 
   /**
    * Begins to use entries, there already or still to be made. Waits while another process evicts.
+   * @param bytes their keys, 32 bytes each
    * @throws {DiskError} if the disk refuses
    */
-  static async begin(folder: string, keys: Iterable<CacheKey>): Promise<CacheUse> {
+  static async begin(folder: string, bytes: Uint8Array): Promise<CacheUse> {
     const uses = makeFolder(join(folder, "uses"));
-    const bytes = Uint8Array.fromHex([...new Set(keys)].sort().join(""));
     const path = join(uses, `${sha256(bytes)}.keys`);
     using _gate = await openGate(folder, { alone: false });
     try {
@@ -42,6 +41,11 @@ export class CacheUse implements Disposable {
     } catch (error) {
       throw diskError(`write "${path}"`, error);
     }
+  }
+
+  /** A file beside it for what was seen of these entries; see `presence.ts`. */
+  get seenPath(): string {
+    return seenPathOf(this.#path);
   }
 
   [Symbol.dispose](): void {
@@ -57,7 +61,7 @@ export interface KnownUses {
   /** Milliseconds since 1970, by key. */
   readonly lastUsed: ReadonlyMap<string, number>;
   readonly held: ReadonlySet<string>;
-  /** Files of uses that are over and older than those that are remembered. */
+  /** Files of uses that are over and older than those that are remembered, and the files beside them. */
   readonly forgotten: readonly string[];
 }
 
@@ -78,8 +82,12 @@ export function knownUses(folder: string): KnownUses {
       if (isHeld) held.add(key);
     }
   }
-  const forgotten = over.sort((a, b) => b.at - a.at).slice(REMEMBERED).map(({ path }) => path);
+  const forgotten = over.sort((a, b) => b.at - a.at).slice(REMEMBERED).flatMap(({ path }) => [path, seenPathOf(path)]);
   return { lastUsed, held, forgotten };
+}
+
+function seenPathOf(path: string): string {
+  return path.replace(/\.keys$/, ".seen");
 }
 
 /**
@@ -110,7 +118,8 @@ function isWhole(path: string, size: number): boolean {
   }
 }
 
-function touch(path: string): void {
+/** Sets the time of a file to now. */
+export function touch(path: string): void {
   const now = new Date();
   try {
     Deno.utimeSync(path, now, now);

@@ -164,9 +164,9 @@ export class RunFolder implements Disposable {
     return event;
   };
 
-  /** Keeps the data report: what became of every source file. @throws {DiskError} if the disk refuses */
-  readonly keepDataReport = (report: object): void => {
-    writeAtomically(this.#file("data.json"), `${JSON.stringify(report)}\n`);
+  /** Keeps the data report, JSON: what became of every source file. @throws {DiskError} if the disk refuses */
+  readonly keepDataReport = (json: Uint8Array): void => {
+    writeAtomically(this.#file("data.json"), json);
   };
 
   /**

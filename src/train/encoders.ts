@@ -72,6 +72,7 @@ export function folderEncoders(models: ModelSource, options: { device: Device; e
     fingerprints: {
       video: fingerprint(models, ["vae"]),
       text: fingerprint(models, ["text_encoder", "tokenizer"]),
+      tokenizer: fingerprint(models, ["tokenizer"]),
     },
     [Symbol.dispose]: release,
   };

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { ConfigError, sha256 } from "../base/mod.ts";
 import type { DataConfig, RunConfig } from "../config/mod.ts";
-import type { Dataset, DatasetItem } from "../data/mod.ts";
+import type { Dataset, DatasetItem, ItemTable } from "../data/mod.ts";
 
 /** A dataset in two parts that share no file and no content. */
 export interface Split {
@@ -25,7 +25,7 @@ export function splitDataset(dataset: Dataset, { validation }: Pick<RunConfig, "
   if (validation === undefined) return { training: dataset, heldOut: undefined };
   const held = validation.sources === undefined
     ? chosen(dataset.items, validation)
-    : new Set(dataset.items.filter((item) => liesIn(item, validation.sources ?? [])).map(({ content }) => content));
+    : new Set(dataset.items.where((item) => liesIn(item, validation.sources ?? [])).map(({ content }) => content));
   const training = dataset.where(({ content }) => !held.has(content));
   const heldOut = dataset.where(({ content }) => held.has(content));
   for (
@@ -40,14 +40,14 @@ export function splitDataset(dataset: Dataset, { validation }: Pick<RunConfig, "
 }
 
 /** The contents with the lowest hashes under the seed: a file that comes or goes moves no other. */
-function chosen(items: readonly DatasetItem[], { share, seed }: { share: number; seed: number }): Set<string> {
+function chosen(items: ItemTable, { share, seed }: { share: number; seed: number }): Set<string> {
   const contents = byChance([...new Set(items.map(({ content }) => content))], seed, (content) => content);
   return new Set(contents.slice(0, Math.max(1, Math.round(share * contents.length))));
 }
 
 /** Items in an order by chance that depends on each by itself. */
-export function byChance<T>(items: readonly T[], seed: number, nameOf: (item: T) => string): T[] {
-  return items.map((item) => [sha256(`${seed}:${nameOf(item)}`), item] as const)
+export function byChance<T>(items: Iterable<T>, seed: number, nameOf: (item: T) => string): T[] {
+  return Array.from(items, (item) => [sha256(`${seed}:${nameOf(item)}`), item] as const)
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, item]) => item);
 }
 

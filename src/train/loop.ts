@@ -140,7 +140,7 @@ function begin(
   options: TrainOptions & { state: TrainState; numSteps: number },
 ): { first: number; journal: Journal } {
   const { folder, emit, state, numSteps, changes = [] } = options;
-  const { dataset: { fingerprint }, trainees } = session;
+  const { dataset, trainees } = session;
   const latest = options.resume ? folder.latestCheckpoint() : undefined;
   const configHashes = [...folder.configHashes, folder.configHash];
   const first = latest === undefined ? 0 : loadCheckpoint(latest, { configHashes, state });
@@ -149,7 +149,7 @@ function begin(
       cure: "ask for more steps",
     });
   }
-  if (typeof latest?.manifest.dataFingerprint === "string" && latest.manifest.dataFingerprint !== fingerprint) {
+  if (typeof latest?.manifest.dataFingerprint === "string" && latest.manifest.dataFingerprint !== dataset.fingerprint) {
     emit({
       type: "warning",
       message: `clips, captions or encoders are not those that the run was trained on up to step ${first}`,

@@ -1,14 +1,7 @@
 /** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
 import { ConfigError, formatBytes, messageOf } from "../base/mod.ts";
 import type { RunConfig, SettledConfig } from "../config/mod.ts";
-import {
-  type Batch,
-  type BatchOptions,
-  type DataGeometry,
-  type DataReport,
-  type Dataset,
-  prepareDataset,
-} from "../data/mod.ts";
+import { type Batch, type BatchOptions, type DataGeometry, type Dataset, prepareDataset } from "../data/mod.ts";
 import type { Emit, EventBody } from "../events/mod.ts";
 import { cudaDeviceCount, type Device, type DType, setDeterministic, type Tensor, zeros } from "../torch/mod.ts";
 import { describeSource, type Expert, type ModelSource, openModel } from "../wan/mod.ts";
@@ -81,7 +74,7 @@ export function resolveDtype(dtype: "auto" | "float32" | "bfloat16", device: Dev
  */
 export async function setUp(
   given: RunConfig,
-  options: { emit: Emit; signal?: AbortSignal | undefined; onReport?: (report: DataReport) => void },
+  options: { emit: Emit; signal?: AbortSignal | undefined; onReport?: (json: Uint8Array) => void },
 ): Promise<Session> {
   const { emit, signal, onReport } = options;
   const device = resolveDevice(given.model.device);
@@ -212,7 +205,7 @@ export async function encodeClips(
     device: Device;
     emit: Emit;
     signal: AbortSignal | undefined;
-    onReport?: ((report: DataReport) => void) | undefined;
+    onReport?: ((json: Uint8Array) => void) | undefined;
   },
 ): Promise<Dataset> {
   const { models, device, emit, signal, onReport } = options;
@@ -245,7 +238,9 @@ const WITHOUT_TEXT = { encodeText: (): Tensor => zeros([1, 1]) };
 /** Tokens of the largest clip. */
 function largestClip(dataset: Dataset, models: ModelSource): number {
   const { spatialDivisor, temporalStride } = models;
-  return dataset.items.reduce((most, { width, height, frames }) => {
-    return Math.max(most, ((frames - 1) / temporalStride + 1) * (width / spatialDivisor) * (height / spatialDivisor));
-  }, 0);
+  let most = 0;
+  for (const { width, height, frames } of dataset.items.sizes()) {
+    most = Math.max(most, ((frames - 1) / temporalStride + 1) * (width / spatialDivisor) * (height / spatialDivisor));
+  }
+  return most;
 }

@@ -1,8 +1,11 @@
 /** How long a batch takes from the cache: entries of the size of TI2V-5B at 704 x 704 x 49, read anew and from memory. */
 import { join } from "node:path";
 import { type CacheKey, cacheKey, TensorCache } from "../../src/data/cache.ts";
-import { Dataset, type DatasetItem } from "../../src/data/mod.ts";
+import { packKeys } from "../../src/data/key_columns.ts";
+import { Dataset, ItemTable } from "../../src/data/mod.ts";
+import { textKey, TextKeys } from "../../src/data/text_keys.ts";
 import { CacheUse } from "../../src/data/uses.ts";
+import { sha256 } from "../../src/base/mod.ts";
 import { full, tidy } from "../../src/torch/mod.ts";
 import { median } from "./measure.ts";
 
@@ -10,6 +13,7 @@ const LATENTS = [1, 48, 13, 44, 44];
 /** A caption of 120 tokens. */
 const TEXT = [120, 4096];
 const ITEMS = 12;
+const ENCODER = "t1";
 
 /** Milliseconds of a batch of one item. */
 export interface BatchTimes {
@@ -27,20 +31,26 @@ export interface BatchTimes {
 /** Times batches in a folder on the disk that is to be measured. */
 export async function benchBatches(folder: string, rounds: number): Promise<BatchTimes> {
   const cache = new TensorCache(folder);
-  const textKeys = new Map<string, CacheKey>();
-  const items = Array.from({ length: ITEMS }, (_, k): DatasetItem => {
+  const texts: CacheKey[] = [];
+  const files = Array.from({ length: ITEMS }, (_, k) => {
     const latentsKey = cacheKey("latents", { k });
-    const textKey = cacheKey("text", { k });
+    const caption = `caption ${k}`;
+    const text = textKey(caption, ENCODER);
     tidy(() => {
       cache.write("latents", latentsKey, full(LATENTS, k));
-      cache.write("text", textKey, full(TEXT, k));
+      cache.write("text", text, full(TEXT, k));
     });
-    textKeys.set(`caption ${k}`, textKey);
-    const shape = { frames: 49, fps: 24, speed: 1, width: 704, height: 704, bucket: "704x704x49" };
-    const rest = { content: String(k), repeats: 1, weight: 1, latentsKeys: [latentsKey] };
-    return { path: `${k}.mp4`, captions: [`caption ${k}`], ...shape, ...rest };
+    texts.push(text);
+    const item = { frames: 49, fps: 24, speed: 1, width: 704, height: 704, latentsKeys: [latentsKey] };
+    const file = { path: `${k}.mp4`, content: sha256(caption), captions: [caption], repeats: 1, weight: 1 };
+    return { file, items: [item] };
   });
-  using dataset = new Dataset(items, { rejected: [], cache, textKeys, use: await CacheUse.begin(folder, []) });
+  using dataset = new Dataset(ItemTable.of(files), {
+    rejected: [],
+    cache,
+    texts: new TextKeys(packKeys(texts.sort()), ENCODER),
+    use: await CacheUse.begin(folder, new Uint8Array()),
+  });
   const options = { batchSize: 1, seed: 0 };
   const read = (index: number): number => {
     const start = performance.now();

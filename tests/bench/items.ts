@@ -12,6 +12,7 @@ import { knownGlance, probedInfo } from "../../src/data/probed.ts";
 import { sha256 } from "../../src/base/mod.ts";
 import { findPrograms } from "../../src/media/mod.ts";
 import { full, tidy } from "../../src/torch/mod.ts";
+import { withFolder } from "../support/tmp.ts";
 
 const CLIP = new URL("../data/clips/sintel_dunes.mp4", import.meta.url).pathname;
 const GEOMETRY = { spatialDivisor: 32, spatialStride: 16, temporalStride: 4, fps: 24 };
@@ -144,4 +145,68 @@ export async function timeStart(folder: string, options: { looks: boolean }): Pr
     secondsOfBatch: (end - preparedAt) / 1000,
     bytes: Deno.memoryUsage().rss - before,
   };
+}
+
+/** What a process took that does nothing but start. */
+export interface StartResult extends Omit<ItemsResult, "seconds" | "bytes"> {
+  /** From the start of the process to the first batch, Deno and libtorch included. */
+  readonly seconds: number;
+  /** Of that, from the scan on. */
+  readonly secondsOfData: number;
+  /** Of the process and its children. */
+  readonly cpuSeconds: number;
+  /** Most resident memory, that of the program included. */
+  readonly peakBytes: number;
+}
+
+/** Times a start in a process of its own. */
+export async function timeProcess(folder: string, options: { looks: boolean }): Promise<StartResult> {
+  const script = new URL("items_start.ts", import.meta.url).pathname;
+  const startedAt = Date.now();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", script, folder, options.looks ? "looks" : ""],
+  }).output();
+  if (code !== 0) throw new Error(new TextDecoder().decode(stderr));
+  const { endedAt, seconds, bytes: _bytes, ...rest } = JSON.parse(new TextDecoder().decode(stdout));
+  return { ...rest, seconds: (endedAt - startedAt) / 1000, secondsOfData: seconds };
+}
+
+/** How long a start with the most items may take until its first batch, in seconds. */
+const LIMIT = 5;
+/** Items of the start that stands for the program itself; what others take beyond it is theirs. */
+const FEW = 1_000;
+
+/**
+ * Starts with many items that are known and encoded, captions in one list or in files. The first one plans, the others
+ * take its plan; the fastest of them counts.
+ * @returns whether all keep to the limit
+ */
+export async function benchItems(print: (line: string) => void): Promise<boolean> {
+  let holds = true;
+  let few: { readonly anew: StartResult; readonly best: StartResult } | undefined;
+  for (const [count, list] of [[FEW, true], [25_000, true], [100_000, true], [100_000, false]] as const) {
+    await withFolder(async (folder) => {
+      await makeItems(folder, count, { list });
+      const anew = await timeProcess(folder, { looks: true });
+      const others: StartResult[] = [];
+      for (let k = 0; k < 4; k++) others.push(await timeProcess(folder, { looks: true }));
+      const best = others.reduce((a, b) => a.seconds <= b.seconds ? a : b);
+      few ??= { anew, best };
+      const name = `${count} items, ${list ? "a list" : "text files"}`;
+      print(startLine(`${name}, planned anew`, anew, few.anew));
+      print(startLine(`${name}, from the plan`, best, few.best));
+      holds &&= best.seconds <= LIMIT;
+    });
+  }
+  return holds;
+}
+
+function startLine(name: string, start: StartResult, few: StartResult): string {
+  const { items, seconds, secondsOfData, cpuSeconds, peakBytes } = start;
+  const each = (peakBytes - few.peakBytes) / (items - few.items);
+  const share = items === few.items ? "" : `, ${each.toFixed(0)} bytes for each item more`;
+  return `${name.padEnd(42)} ${seconds.toFixed(2)} s to the first batch (${
+    secondsOfData.toFixed(2)
+  } s from the scan on, ` +
+    `processor ${cpuSeconds.toFixed(2)} s); peak ${(peakBytes / 2 ** 20).toFixed(0)} MiB${share}`;
 }

@@ -13,7 +13,7 @@ import { withFolder } from "../support/tmp.ts";
 import { BlockBench, type BlockShape, blockWeights } from "./block.ts";
 import { benchBatches } from "./batches.ts";
 import { allHold, benchFrames, reportFrames } from "./frames.ts";
-import { makeItems, timeStart } from "./items.ts";
+import { benchItems } from "./items.ts";
 import { compare, report, secondsEach } from "./measure.ts";
 import { PythonTorch } from "./python.ts";
 import type { StepShape } from "../../src/cli/bench/shape.ts";
@@ -43,12 +43,6 @@ const BLOCKS: Record<string, BlockShape> = {
   "demo block": { batch: 4, tokens: 48, textTokens: 512, width: 192, heads: 6, ffn: 512 },
   "mid block": { batch: 1, tokens: 512, textTokens: 512, width: 512, heads: 8, ffn: 2048 },
 };
-
-/** A start with many items, with and without a look for duplicates and the like; each twice: the second one finds all files in memory. */
-async function benchItems(folder: string, count: number): Promise<void> {
-  await makeItems(folder, count, { list: true });
-  for (const looks of [false, false, true, true]) console.log({ looks, ...await timeStart(folder, { looks }) });
-}
 
 /** How much slower than Python is too slow. */
 const LIMITS = { op: 0.75, block: 1.05, step: 1 };
@@ -126,7 +120,7 @@ try {
   if (positionals.includes("batches")) {
     await withFolder(async (folder) => console.log(await benchBatches(folder, rounds)));
   }
-  if (positionals.includes("items")) await withFolder((folder) => benchItems(folder, 100_000));
+  if (positionals.includes("items") && !await benchItems((line) => console.log(line))) Deno.exitCode = 1;
 } finally {
   await python?.[Symbol.asyncDispose]();
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type CacheKey, cacheKey, TensorCache } from "../../src/data/cache.ts";
 import { cacheStats, pruneCache, verifyCache } from "../../src/data/cache_care.ts";
 import { CacheLimit } from "../../src/data/cache_limit.ts";
+import { packKeys } from "../../src/data/key_columns.ts";
 import { CacheUse } from "../../src/data/uses.ts";
 import type { EventBody } from "../../src/events/mod.ts";
 import { full, tidy } from "../../src/torch/mod.ts";
@@ -41,7 +42,7 @@ Deno.test("pruneCache() removes what was not used for longest, down to the limit
   await withEntries(6, async (cache, keys) => {
     const { total } = cacheStats(cache.folder);
     assert.deepEqual(total.entries, 6);
-    (await CacheUse.begin(cache.folder, keys.slice(0, 1)))[Symbol.dispose](); // the oldest was used just now
+    (await CacheUse.begin(cache.folder, packKeys(keys.slice(0, 1))))[Symbol.dispose](); // the oldest was used just now
     const result = await pruneCache(cache.folder, { maxBytes: total.bytes / 2 });
     assert.deepEqual(there(cache, keys), [0, 4, 5]);
     assert.deepEqual([result.removed.entries, result.left.entries, result.held.entries], [3, 3, 0]);
@@ -55,10 +56,10 @@ Deno.test("pruneCache() removes what was not used for longest, down to the limit
 
 Deno.test("pruneCache() removes nothing that a run uses, in this process or another", async () => {
   await withEntries(6, async (cache, keys) => {
-    using _own = await CacheUse.begin(cache.folder, keys.slice(0, 2));
+    using _own = await CacheUse.begin(cache.folder, packKeys(keys.slice(0, 2)));
     const holder = `
       const { CacheUse } = await import(${JSON.stringify(new URL("../../src/data/uses.ts", import.meta.url).href)});
-      await CacheUse.begin(Deno.args[0], Deno.args.slice(1));
+      await CacheUse.begin(Deno.args[0], Uint8Array.fromHex(Deno.args.slice(1).join("")));
       console.log("holds");
       setInterval(() => {}, 1000);`;
     const child = new Deno.Command(Deno.execPath(), {
@@ -116,7 +117,7 @@ Deno.test("verifyCache() finds a single changed bit, a cut and a swap; repairing
 Deno.test("a cache over its limit makes room as it grows, and says when what is in use is too much", async () => {
   await withEntries(6, async (cache, keys) => {
     const entry = cacheStats(cache.folder).total.bytes / 6;
-    using _use = await CacheUse.begin(cache.folder, keys.slice(0, 2));
+    using _use = await CacheUse.begin(cache.folder, packKeys(keys.slice(0, 2)));
     const events: EventBody[] = [];
     const roomy = new CacheLimit(cache.folder, { maxGiB: 4 * entry / 2 ** 30 });
     await roomy.wrote(1);

@@ -98,7 +98,7 @@ Deno.test("a batch brings masks and conditions under the window of each clip", a
     assert.deepEqual(again.dataset.numEncoded, { latents: 0, text: 0, condition: 1, mask: 0 });
     assert.notEqual(again.dataset.fingerprint, dataset.fingerprint);
     const without = await prepare(values, { cacheDir: join(folder, "cache") });
-    assert.equal(without.dataset.items[0]?.conditionKeys, undefined);
+    assert.equal(without.dataset.items.at(0)?.conditionKeys, undefined);
   });
 });
 

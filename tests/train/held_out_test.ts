@@ -35,7 +35,8 @@ async function withStills(body: (folder: string, dataset: Dataset) => void): Pro
   });
 }
 
-const names = (part: Dataset | undefined): string[] => (part?.items ?? []).map(({ path }) => basename(path)).sort();
+const names = (part: Dataset | undefined): string[] =>
+  Array.from(part?.items ?? [], ({ path }) => basename(path)).sort();
 
 Deno.test("splitDataset() holds a share of the files out, copies on the same side, by the seed alone", () =>
   withStills((_, dataset) => {

@@ -1,7 +1,7 @@
 /** `wantune demo`: the first minute. A tiny built-in model learns three clips, and one sees what changed. */
 import { resolve } from "node:path";
 import type { Command } from "@commander-js/extra-typings";
-import { ConfigError, Stopped } from "../../base/mod.ts";
+import { ConfigError, Stopped, VERSION } from "../../base/mod.ts";
 import { printLine } from "../output.ts";
 
 /** Adds the command. */
@@ -28,7 +28,6 @@ async function demo(
   const { openRunBus } = await import("../run_bus.ts");
   const { StopSignals } = await import("../signals.ts");
   const { openLibtorch } = await import("../torch.ts");
-  const { VERSION } = await import("../version.ts");
   const { findPrograms } = await import("../../media/mod.ts");
 
   const steps = Number(options.steps);

@@ -1,6 +1,6 @@
 /** `wantune train`: a run from its config, or onwards from where it stopped. */
 import type { Command } from "@commander-js/extra-typings";
-import { ConfigError, Stopped } from "../../base/mod.ts";
+import { ConfigError, Stopped, VERSION } from "../../base/mod.ts";
 import type { RunConfig } from "../../config/mod.ts";
 import type { RunFolder } from "../../runs/mod.ts";
 import type { Change } from "../../train/mod.ts";
@@ -34,7 +34,6 @@ async function trainCommand(options: TrainCommand): Promise<void> {
   const { findPrograms } = await import("../../media/mod.ts");
   const { hostThreads } = await import("../../torch/mod.ts");
   const { openLibtorch } = await import("../torch.ts");
-  const { VERSION } = await import("../version.ts");
 
   const { path, resume, set } = options;
   if (path === undefined && resume === undefined) {

@@ -1,6 +1,6 @@
 /** Writes down how a video is made. */
 import type { ModelFiles } from "../../wan/mod.ts";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../../base/mod.ts";
 import type { LoraChoice } from "./lora.ts";
 import type { Order } from "./orders.ts";
 import { type Recipe, type RecipeFile, recipeFile, recipeText } from "./recipe.ts";

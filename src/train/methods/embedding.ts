@@ -14,7 +14,7 @@ export interface TrainedWord extends Disposable {
   /** The vectors by name, `embedding.<token>`. */
   readonly params: ReadonlyMap<string, Tensor>;
   /** @throws {ConfigError} if no caption has the word: then there would be nothing to learn it from */
-  checkCaptions(items: readonly { readonly captions: readonly string[] }[]): void;
+  checkCaptions(items: Iterable<{ readonly captions: readonly string[] }>): void;
 }
 
 /**
@@ -39,7 +39,7 @@ export function trainWord(
     numVectors: vectors.size(0),
     params: new Map([[`embedding.${token}`, vectors]]),
     checkCaptions: (items) => {
-      if (items.some(({ captions }) => captions.some((caption) => caption.includes(token)))) return;
+      for (const { captions } of items) if (captions.some((caption) => caption.includes(token))) return;
       throw new ConfigError(`Cannot train the embedding ${token}: no caption has the word.`, {
         cure: `write ${token} into the captions, or put it in front of all: data.triggerWord = "${token}"`,
       });
