@@ -160,15 +160,14 @@ export class Denoising implements Disposable {
     return mask.rsub(1).mul(this.#firstFrame).add(mask.mul(this.#latents));
   }
 
-  /** [B], or with a given first frame [B, L]. */
+  /** [B], or with a given first frame [B, L]; on the host, where the model reads them without waiting for a card. */
   #timesteps(timestep: number): Tensor {
     const { B, T, h, w } = dims(this.#latents, "B _ T h w");
-    const { device } = this.#latents;
-    if (this.#firstFrame === undefined) return full([B], timestep, { device });
+    if (this.#firstFrame === undefined) return full([B], timestep);
     const [pt, ph, pw] = this.#model.config.patchSize;
     const perFrame = (h / ph) * (w / pw);
     const values = Array.from({ length: (T / pt) * perFrame }, (_, token) => token < perFrame ? 0 : timestep);
-    return tensor(values, { device }).unsqueeze(0).expand([B, values.length]);
+    return tensor(values).unsqueeze(0).expand([B, values.length]);
   }
 }
 

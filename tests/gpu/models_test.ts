@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Generator, noGrad, rand, randn, type Tensor, tensor, tidy } from "../../src/torch/mod.ts";
+import { fixedNoiseLoss } from "../../src/train/mod.ts";
 import { Denoising, loadTransformer, openModel, type VelocityModel } from "../../src/wan/mod.ts";
 import { loadVae } from "../../src/wan/vae/mod.ts";
 import { I2V, T2V, TI2V } from "../support/session.ts";
@@ -109,6 +110,23 @@ cardTest("sampling on a card gives the host's latents with every solver", () => 
         const [wanted, found] = [run("cpu", solver), run(CARD, solver)];
         assert(off(found, wanted) < 1e-3, `${solver}: ${off(found, wanted)}`);
       }
+    })
+  );
+});
+
+cardTest("fixedNoiseLoss() on a card is the host's, for clips that are on the host", () => {
+  leakFree(() =>
+    tidy(() => {
+      using generator = Generator.seeded(10);
+      const clips = [{ latents: randn([1, 48, 3, 8, 8], { generator }), text: randn([9, 32], { generator }) }];
+      const loss = (device: "cpu" | typeof CARD): number => {
+        const { model, params } = loadTransformer(join(TI2V, "transformer"), { dtype: "float32", device });
+        using _model = model;
+        const { mean } = fixedNoiseLoss(model, { device, clips });
+        for (const param of params.values()) param[Symbol.dispose]();
+        return mean;
+      };
+      assert(Math.abs(loss(CARD) / loss("cpu") - 1) < FLOAT32);
     })
   );
 });

@@ -73,6 +73,6 @@ function lossOf(
       latents: dataset.latents(item),
       text: dataset.text(item.captions[0] ?? ""),
     }));
-    return fixedNoiseLoss(model, { clips, ...(steps < LONG ? { sigmas: [0.3, 0.7] } : {}) }).mean;
+    return fixedNoiseLoss(model, { device: "cpu", clips, ...(steps < LONG ? { sigmas: [0.3, 0.7] } : {}) }).mean;
   });
 }

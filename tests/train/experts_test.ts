@@ -33,7 +33,7 @@ function ownLoss({ dataset }: Session, { model, range: [low, high] }: Trainee): 
       text: dataset.text(item.captions[0] ?? ""),
     }));
     const sigmas = [0.1, 0.5, 0.9].map((share) => low + share * (high - low));
-    return fixedNoiseLoss(model, { clips, sigmas }).mean;
+    return fixedNoiseLoss(model, { device: "cpu", clips, sigmas }).mean;
   });
 }
 

@@ -75,6 +75,7 @@ function lossPerClip({ dataset, trainees: [trainee] }: Session): readonly number
   if (trainee === undefined) throw new TypeError("a session without an expert");
   return tidy(() =>
     fixedNoiseLoss(trainee.model, {
+      device: trainee.device,
       clips: dataset.items.map((item) => ({
         latents: dataset.latents(item),
         text: dataset.text(item.captions[0] ?? ""),
