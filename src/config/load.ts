@@ -29,6 +29,9 @@ const PATHS = [
 /** A section of which every text is a path. */
 const FILES = /^model\.weights\.\w+$/;
 
+/** Those of them that a run makes. */
+const WRITTEN = ["runsDir", "data.cache.dir"];
+
 const MAX_EXTENDS = 16;
 
 /**
@@ -123,12 +126,31 @@ function readConfigText(path: string, what: string): string {
   }
 }
 
+/** The files and folders that a config reads from, as absolute paths; each once. */
+export function readPaths(config: RunConfig): string[] {
+  const found = new Set<string>();
+  const walk = (value: unknown, at: string): void => {
+    if (typeof value === "string") {
+      const isRead = isPath(at) && !WRITTEN.includes(at);
+      if (isRead) found.add(value);
+    } else if (typeof value === "object" && value !== null) {
+      for (const [key, inner] of Object.entries(value)) walk(inner, at === "" ? key : `${at}.${key}`);
+    }
+  };
+  walk(config, "");
+  return [...found];
+}
+
+/** Whether a place of the config holds a path. */
+function isPath(at: string): boolean {
+  return PATHS.includes(at.replaceAll(/\.\d+/g, ".*")) || FILES.test(at);
+}
+
 /** The value with every path in it made absolute; `at` is the value's own place in the config. */
 function absolutePaths(value: Json, { at, folder }: { at: string; folder: string }): Json {
   if (typeof value === "string") {
     const keep = value === "" || (at === "data.cache.dir" && value === "auto");
-    const isPath = PATHS.includes(at.replaceAll(/\.\d+/g, ".*")) || FILES.test(at);
-    return isPath && !keep ? resolvePath(value, folder) : value;
+    return isPath(at) && !keep ? resolvePath(value, folder) : value;
   }
   const inner = (key: string | number): string => at === "" ? String(key) : `${at}.${key}`;
   if (Array.isArray(value)) return value.map((item, i) => absolutePaths(item, { at: inner(i), folder }));

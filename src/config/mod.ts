@@ -6,5 +6,5 @@ export { TARGET_PRESETS } from "./sections/method.ts";
 export { configJsonSchema, type JsonSchema } from "./json_schema.ts";
 export { describeFields, type FieldDescription } from "./describe.ts";
 export { type ConfigExpert, expertConfig } from "./experts.ts";
-export { loadConfig, parseConfig } from "./load.ts";
+export { loadConfig, parseConfig, readPaths } from "./load.ts";
 export { presetNames, presetPurpose, presetText, starterConfig } from "./presets.ts";

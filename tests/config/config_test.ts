@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { ConfigError } from "../../src/base/mod.ts";
-import { configJsonSchema, loadConfig, parseConfig, presetNames, presetText } from "../../src/config/mod.ts";
+import { configJsonSchema, loadConfig, parseConfig, presetNames, presetText, readPaths } from "../../src/config/mod.ts";
 import { withFolder } from "../support/tmp.ts";
 
 const MINIMAL = `{
@@ -43,6 +43,19 @@ Deno.test("parseConfig() fills in defaults, makes paths absolute and freezes", (
   assert.equal(config.train.maxGradNorm, 1);
   assert.equal(config.sample, undefined);
   assert.ok(Object.isFrozen(config) && Object.isFrozen(config.data.sources[0]) && Object.isFrozen(config.optim.betas));
+});
+
+Deno.test("readPaths() gives every file and folder that a config reads from, once", () => {
+  const config = parse(MINIMAL, [
+    'sample={"prompts":["a cat","runs"],"images":["/p.png"]}',
+    'validation={"sources":[{"path":"/held"}]}',
+    "method.init=/start.safetensors",
+    'train.experts={"low":{"method":{"init":"/low.safetensors"}}}',
+    "data.sources.0.captions.list=/captions.csv",
+  ]);
+  const own = ["/home/me/w", "/home/me/clips"];
+  const more = ["/captions.csv", "/held", "/low.safetensors", "/p.png", "/start.safetensors"];
+  assert.deepEqual(readPaths(config).sort(), [...own, ...more].sort());
 });
 
 Deno.test("parseConfig() of its own result gives the same config", () => {

@@ -3,7 +3,6 @@
 import { existsSync } from "node:fs";
 import type { Command } from "@commander-js/extra-typings";
 import { ConfigError, writeAtomically } from "../../base/mod.ts";
-import type { RunConfig } from "../../config/mod.ts";
 import { oneLine, printLine } from "../output.ts";
 import { columns } from "../table.ts";
 
@@ -57,17 +56,12 @@ async function newConfig(path: string, { preset }: { preset: string }): Promise<
 }
 
 async function check(path: string, { set }: { set: string[] }): Promise<void> {
-  const { loadConfig } = await import("../../config/mod.ts");
+  const { loadConfig, readPaths } = await import("../../config/mod.ts");
   const config = loadConfig(path, { set });
   printLine(`${oneLine(path)}: the config is right (run "${oneLine(config.name)}", ${config.method.kind})`);
-  for (const missing of absentPaths(config)) printLine(`not there yet: ${oneLine(missing)}`);
-}
-
-/** Paths that the config names and that do not exist on this machine. */
-function absentPaths({ model, data }: RunConfig): string[] {
-  const weights = typeof model.weights === "string" ? [model.weights] : Object.values(model.weights);
-  const named = [...weights, ...data.sources.map((source) => source.path)];
-  return [...new Set(named)].filter((path): path is string => typeof path === "string" && !existsSync(path));
+  for (const missing of readPaths(config).filter((each) => !existsSync(each))) {
+    printLine(`not there yet: ${oneLine(missing)}`);
+  }
 }
 
 async function fields(section: string | undefined, { json }: { json?: true }): Promise<void> {
