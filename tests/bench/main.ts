@@ -12,7 +12,7 @@ import { type Device, libtorchMinor, ones, openTorch } from "../../src/torch/mod
 import { withFolder } from "../support/tmp.ts";
 import { BlockBench, type BlockShape, blockWeights } from "./block.ts";
 import { benchBatches } from "./batches.ts";
-import { allHold, benchFrames, reportFrames } from "./frames.ts";
+import { benchFrames, keepsLimit, reportFrames } from "./frames.ts";
 import { benchItems } from "./items.ts";
 import { compare, report, secondsEach } from "./measure.ts";
 import { PythonTorch } from "./python.ts";
@@ -112,9 +112,10 @@ try {
   if (wanted("frames")) {
     await withFolder(async (folder) => {
       console.log(`${"".padEnd(34)} ${"ours".padStart(10)} ${"ffmpeg".padStart(12)}   throughput`);
-      const benches = await benchFrames(rounds, { folder, cpuTime: values.cpu });
-      for (const bench of benches) console.log(reportFrames(bench));
-      if (!allHold(benches)) Deno.exitCode = 1;
+      for await (const bench of benchFrames(rounds, { folder, cpuTime: values.cpu })) {
+        console.log(reportFrames(bench));
+        if (!keepsLimit(bench)) Deno.exitCode = 1;
+      }
     });
   }
   if (positionals.includes("batches")) {
