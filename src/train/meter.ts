@@ -57,10 +57,11 @@ function sizeOf({ trained, config: { method } }: Trainee): TrainedSize {
 }
 
 function memoryNow(device: Device): StepRecord["memory"] {
-  const memory = { residentBytes: Deno.memoryUsage().rss, ...residentPeak() };
-  if (device === "cpu") return memory;
   const { allocated, peak } = deviceMemory(device);
-  return { ...memory, deviceBytes: allocated, devicePeakBytes: peak };
+  return {
+    ...{ residentBytes: Deno.memoryUsage().rss, ...residentPeak() },
+    ...{ deviceBytes: allocated, devicePeakBytes: peak },
+  };
 }
 
 /** The most memory that the process ever held, where the system tells. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { SampleConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { writeFigures, writeVideo } from "../media/mod.ts";
-import { noGrad, type Tensor, tidy } from "../torch/mod.ts";
+import { dims, noGrad, type Tensor, tidy } from "../torch/mod.ts";
 import { generate, padPrompt, TEXT_LENGTH } from "../wan/mod.ts";
 import { trainedModel } from "./experts.ts";
 import { guidanceOf } from "./guidance.ts";
@@ -29,12 +29,17 @@ export interface MadeSample {
   readonly video: SampledVideo;
 }
 
-/** Frames [1, F, 3, H, W] in [0, 1] as bytes [F, H, W, 3], rounded. */
+/** Frames [1, F, 3, H, W] in [0, 1] as bytes [F, H, W, 3], rounded; one frame at a time, as a video's floats are many. */
 export function toPixels(frames: Tensor): Uint8Array {
-  return tidy(() =>
-    frames.select(0, 0).permute([0, 2, 3, 1]).mul(255).round().clamp(0, 255).to({ dtype: "uint8", device: "cpu" })
-      .contiguous().toBytes()
-  );
+  const { F, H, W } = dims(frames, "1 F 3 H W");
+  const pixels = new Uint8Array(F * H * W * 3);
+  for (let f = 0; f < F; f++) {
+    tidy(() => {
+      const frame = frames.select(1, f).select(0, 0).permute([1, 2, 0]).mul(255).round().clamp(0, 255); // [H, W, 3]
+      pixels.set(frame.to({ dtype: "uint8", device: "cpu" }).contiguous().toBytes(), f * H * W * 3);
+    });
+  }
+  return pixels;
 }
 
 /** Makes one video of a prompt that the run's data set was prepared with. */
