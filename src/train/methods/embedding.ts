@@ -60,12 +60,25 @@ function startingVectors(
   const table = tableOf(encoder);
   if (initWord === undefined) {
     using generator = Generator.seeded(seedFor(seed, "embedding"));
-    return randn([vectors, width], { generator }).mul(table.float().square().mean([]).sqrt().item());
+    return randn([vectors, width], { generator }).mul(rootMeanSquare(table));
   }
   const ids = tokenizer.encode(initWord).filter((id) => id !== tokenizer.eosId);
   // A word in several pieces gives them in turn, as often as it takes.
   const rows = Array.from({ length: vectors }, (_, i) => ids[i % ids.length] ?? tokenizer.unkId);
   return table.indexSelect(0, tensor(rows, { dtype: "int64", device: table.device }));
+}
+
+/** Rows of a table that are looked at together. */
+const ROWS = 4096;
+
+/** The root of the mean square of a table, a few rows at a time: in float32 the published one takes 4 GB. */
+function rootMeanSquare(table: Tensor): number {
+  let squares = 0;
+  for (let start = 0; start < table.size(0); start += ROWS) {
+    const length = Math.min(ROWS, table.size(0) - start);
+    squares += tidy(() => table.narrow(0, start, length).float().square().sum().item());
+  }
+  return Math.sqrt(squares / table.numel);
 }
 
 /** The encoder's own vectors [vocabulary, C]. */

@@ -102,15 +102,17 @@ export class WanTransformer {
       .reshape([B, this.config.outChannels, T * pt, H * ph, W * pw]);
   }
 
-  /** The velocity [B, out, T, h, w], with whatever grad mode is on. One block's temporaries live at a time. */
+  /** The velocity [B, out, T, h, w], with whatever grad mode is on. One block's temporaries and input live at a time. */
   forward(inputs: TransformerInputs): Tensor {
     return tidy(() => {
       const stem = this.stem(inputs);
       let { x } = stem;
       this.blocks.forEach((block, i) => {
-        const run = (): Tensor => tidy(() => block.forward(x, stem));
+        const before = x;
+        const run = (): Tensor => tidy(() => block.forward(before, stem));
         const next = i + 1 < this.blocks.length ? i + 1 : undefined;
         x = this.blockWeights === undefined ? run() : this.blockWeights.use(i, { run, next });
+        before[Symbol.dispose]();
       });
       return this.head(x, stem);
     });
