@@ -9,9 +9,10 @@ export { dataGeometry, modelEvent, openModels, resolveDevice, resolveDtype, type
 export type { ClipBatch } from "./batch.ts";
 export { configOf, trainedExperts } from "./experts.ts";
 export { settleSteps } from "./length.ts";
-export { type Forecast, forecastTraining } from "./memory/forecast.ts";
+export { type Forecast, forecastRun, tokensOf, type Workload } from "./memory/forecast.ts";
 export { PlanInForce, planText } from "./memory/in_force.ts";
 export { makeOptimizer } from "./optimizer.ts";
+export { batchShape } from "./memory/session_plan.ts";
 export { peakFlops } from "./peak.ts";
 export { trainStep } from "./step.ts";
 export { freshTrained } from "./trained.ts";

@@ -1,10 +1,18 @@
 /** From a config to everything the loop works on: clips encoded, model loaded, adapters and optimizers made. */
-import { ConfigError, formatBytes, messageOf } from "../base/mod.ts";
+import { ConfigError } from "../base/mod.ts";
 import type { RunConfig, SettledConfig } from "../config/mod.ts";
 import { type Batch, type BatchOptions, type DataGeometry, type Dataset, prepareDataset } from "../data/mod.ts";
 import type { Emit, EventBody } from "../events/mod.ts";
-import { cudaDeviceCount, type Device, type DType, setDeterministic, type Tensor, zeros } from "../torch/mod.ts";
-import { describeSource, type Expert, type ModelSource, openModel } from "../wan/mod.ts";
+import {
+  cudaDeviceCount,
+  type Device,
+  type DType,
+  emptyCache,
+  setDeterministic,
+  type Tensor,
+  zeros,
+} from "../torch/mod.ts";
+import { describeSource, type ModelSource, openModel } from "../wan/mod.ts";
 import type { ClipBatch } from "./batch.ts";
 import { installedCards } from "./cards.ts";
 import { folderEncoders } from "./encoders.ts";
@@ -14,7 +22,7 @@ import { splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
 import { checkSamplePictures } from "./pictures.ts";
-import { planEvent, PlanInForce, type PlannedModel, planText, programMemory } from "./memory/in_force.ts";
+import { planExperts } from "./memory/session_plan.ts";
 import { openTextSide, type TextSide, trainsText } from "./text_side.ts";
 import { makeTrainee, type Trainee } from "./trainee.ts";
 
@@ -92,36 +100,20 @@ export async function setUp(
   const config = settleSteps(given, { batchesPerEpoch: dataset.batchesPerEpoch(given.train) });
   signal?.throwIfAborted();
 
-  const programBytes = programMemory();
-  const plan = (expert: Expert) => (planned: PlannedModel): PlanInForce =>
-    planMemory(planned, { config, dataset, models, device, dtype, expert, programBytes, emit });
+  emptyCache("cpu"); // what encoding needed is not needed again
   emit({ type: "stage", stage: "loading", done: 0, total: 1, item: "transformer" });
   const text = openTextSide(config, { models, device });
   if (text !== undefined) stack.use(text);
   text?.word?.checkCaptions(dataset.items);
   const experts = trainedExperts(config, models);
   const takesTurns = experts.length > 1 && config.method.kind !== "full" && !fitsBoth(models, { device, dtype });
+  const plans = planExperts({ experts, takesTurns, config, dataset, models, text, device, dtype, emit });
   const trainees = experts.map((expert) =>
     stack.use(
       makeTrainee({
-        models,
-        expert,
-        config: configOf(config, expert),
-        text,
-        device,
-        dtype,
-        takesTurns,
-        plan: plan(expert),
-        onShrink: (memory, error) => {
-          tellPlan(memory, { config, expert, emit });
-          emit({
-            type: "warning",
-            message: `memory ran out (${messageOf(error)}); the step is made again with less: ${
-              planText(memory.choice.plan)
-            }`,
-            cure: "set memory.budgetGiB to what the run may take, so that it starts so",
-          });
-        },
+        ...{ models, expert, config: configOf(config, expert), text, device, dtype, takesTurns },
+        plan: (planned) => plans.plan(expert, planned),
+        onShrink: (memory, error) => plans.tellShrunk(expert, { memory, error }),
       }),
     )
   );
@@ -141,49 +133,6 @@ export function readBatch(
   const clipWeights = batch.items.map(({ weight }) => weight);
   if (text === undefined) return { ...batch, clipWeights };
   return { ...batch, clipWeights, text: batch.captions.map((caption) => text.encode(caption)) };
-}
-
-/** Plans the memory of an expert that is set up, and tells it. */
-function planMemory(
-  planned: PlannedModel,
-  options: Pick<Session, "config" | "dataset" | "models" | "device" | "dtype"> & {
-    expert: Expert;
-    programBytes: number;
-    emit: Emit;
-  },
-): PlanInForce {
-  const { config: { memory, train }, dataset, models, device, dtype, expert, programBytes, emit } = options;
-  const batch = { batchSize: train.batchSize, numTokens: largestClip(dataset, models) };
-  const inForce = PlanInForce.measured(planned, { memory, batch, device, dtype, programBytes });
-  tellPlan(inForce, { config: options.config, expert, emit });
-  const { fits, peakBytes } = inForce.choice;
-  if (!fits) {
-    const [peak, budget] = [peakBytes, inForce.budgetBytes ?? 0].map(formatBytes);
-    emit({
-      type: "warning",
-      message: `a step is expected to take ${peak}, more than the ${budget} that the run may take`,
-      cure: "use a smaller resolution, fewer frames, a smaller batch or model.quantization",
-    });
-  }
-  return inForce;
-}
-
-/** Tells a plan, and what is slow in it. */
-function tellPlan(
-  inForce: PlanInForce,
-  { config, expert, emit }: { config: RunConfig; expert: Expert; emit: Emit },
-): void {
-  emit(planEvent(inForce, expert));
-  if (!inForce.quantizesMapped) return;
-  const { quantization } = config.model;
-  emit({
-    type: "warning",
-    message: `weights that are mapped are quantised to ${quantization} anew at each turn of their block, which is slow`,
-    cure: 'set memory.weights to "resident", or on a card to "streamed", with a memory.budgetGiB that holds them; or ' +
-      (quantization === "fp8"
-        ? "convert the transformer to fp8_scaled, which is used as it is"
-        : 'model.quantization to "none"'),
-  });
 }
 
 /** Opens the model that a config names. @throws {WeightsError} {ConfigError} if it is none, or not the one meant */
@@ -234,13 +183,3 @@ export function dataGeometry(models: ModelSource): DataGeometry {
 
 /** Stands in for the text encoder where it is trained along: what it gives is not looked at. */
 const WITHOUT_TEXT = { encodeText: (): Tensor => zeros([1, 1]) };
-
-/** Tokens of the largest clip. */
-function largestClip(dataset: Dataset, models: ModelSource): number {
-  const { spatialDivisor, temporalStride } = models;
-  let most = 0;
-  for (const { width, height, frames } of dataset.items.sizes()) {
-    most = Math.max(most, ((frames - 1) / temporalStride + 1) * (width / spatialDivisor) * (height / spatialDivisor));
-  }
-  return most;
-}

@@ -4,7 +4,15 @@
  */
 import type { RunConfig } from "../config/mod.ts";
 import type { Device, Tensor } from "../torch/mod.ts";
-import { encodePrompt, type LearnedTokenizer, learnTokens, type ModelSource, type Umt5Encoder } from "../wan/mod.ts";
+import {
+  cleanPrompt,
+  encodePrompt,
+  type LearnedTokenizer,
+  learnTokens,
+  type ModelSource,
+  TEXT_LENGTH,
+  type Umt5Encoder,
+} from "../wan/mod.ts";
 import { trainAdapters, type TrainedAdapters } from "./methods/adapters.ts";
 import { type TrainedWord, trainWord } from "./methods/embedding.ts";
 import { textEncoderPlan } from "./methods/text_encoder.ts";
@@ -17,6 +25,8 @@ export interface TextSide extends Disposable {
   readonly word: TrainedWord | undefined;
   /** The rows [n, D] of a caption or prompt as the encoder gives them now, with whatever grad mode is on. */
   encode(caption: string): Tensor;
+  /** Tokens of a caption as the encoder gets it, its end token included. */
+  countTokens(caption: string): number;
 }
 
 /** Whether a config trains something on the text side. */
@@ -49,6 +59,9 @@ export function openTextSide(
     ...{ adapters, word },
     params: new Map([...named, ...word?.params ?? []]),
     encode: (caption) => encodeWith(caption, { encoder, learned, word }),
+    countTokens: (caption) => {
+      return Math.min(TEXT_LENGTH, learned.tokenizer.encode(cleanPrompt(learned.expand(caption))).length);
+    },
     [Symbol.dispose]: () => owned.dispose(),
   };
 }

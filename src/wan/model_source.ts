@@ -4,16 +4,18 @@
  */
 import { WeightsError } from "../base/mod.ts";
 import { type Built, checkParams } from "../nn/mod.ts";
+import type { DType } from "../torch/mod.ts";
 import { openPart, type Weights } from "../weights/mod.ts";
 import type { PlaceOptions, TransformerPlaceOptions } from "./component.ts";
 import { indexJson, schedulerJson } from "./config_json.ts";
 import { type ModelComponent, type ModelFiles, type ModelPlaces, partOfComponent, placesOf } from "./model_files.ts";
 import { type PartConfig, transformerConfigAt, umt5ConfigAt, vaeConfigAt } from "./part_config.ts";
+import { publishedSizes } from "./published.ts";
 import { Tokenizer } from "./tokenizer.ts";
 import { buildTransformer, type TransformerConfig, transformerShapes, type WanTransformer } from "./transformer/mod.ts";
 import { type Umt5Encoder, umt5Shapes } from "./umt5.ts";
 import type { Umt5Config } from "./umt5_config.ts";
-import { buildUmt5 } from "./umt5_load.ts";
+import { buildUmt5, umt5Dtype } from "./umt5_load.ts";
 import { buildVae, type VaeConfig, vaeShapes, vaeStrides, type WanVae } from "./vae/mod.ts";
 import { detectVariants, hasPublishedSize, type Traits, type Variant, VARIANTS } from "./variant.ts";
 
@@ -98,9 +100,34 @@ export class ModelSource {
     return new ModelSource(places, { configs, variant });
   }
 
+  /** A variant in its published sizes, without any file: good for measuring, nothing can be loaded. */
+  static published(variant: Variant): ModelSource {
+    const sizes = publishedSizes(variant);
+    const part = <T>(config: T): PartConfig<T> => ({ config, json: {} });
+    const transformer = part(sizes.transformer);
+    const nowhere = { transformer: "", vae: "", text_encoder: "", tokenizer: "" };
+    return new ModelSource({ ...nowhere, name: variant.title }, {
+      configs: {
+        transformer,
+        transformer_2: variant.experts === 2 ? transformer : undefined,
+        vae: part(sizes.vae),
+        text: part(sizes.textEncoder),
+      },
+      variant,
+    });
+  }
+
   /** Pixels that the sides of a video must be multiples of: those of a latent position times the patch. */
   get spatialDivisor(): number {
     return this.spatialStride * this.transformerConfig.patchSize[1];
+  }
+
+  get vaeConfig(): VaeConfig {
+    return this.#configs.vae.config;
+  }
+
+  get textEncoderConfig(): Umt5Config {
+    return this.#configs.text.config;
   }
 
   /** Where a part lies: a file, an index or a folder. @throws {RangeError} for an expert that there is not */
@@ -108,6 +135,13 @@ export class ModelSource {
     const place = this.#places[part];
     if (place === undefined) throw new RangeError(`${this.variant.title} has no ${part}`);
     return place;
+  }
+
+  /** The type that the text encoder is loaded in unless said otherwise. @throws {WeightsError} if its file cannot be read */
+  get textEncoderDtype(): DType {
+    if (this.#places.text_encoder === "") return "bfloat16"; // as it is published
+    using weights = this.openWeights("text_encoder");
+    return umt5Dtype(weights);
   }
 
   /** The weights of a part under diffusers' names. @throws {WeightsError} if they cannot be read */

@@ -190,7 +190,7 @@ export class Umt5Encoder implements Disposable {
       };
       let x = this.#embed(ids.map((row) => [...row, ...new Array<number>(L - row.length).fill(0)]), options);
       for (const block of this.#layers.blocks) {
-        const input = x;
+        using input = x;
         x = tidy(() => block.forward(input, context));
       }
       return this.#layers.norm.forward(x);

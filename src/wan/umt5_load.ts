@@ -1,5 +1,6 @@
 /** Loads a UMT5 encoder from a folder in the layout of transformers. */
 import { join } from "node:path";
+import type { DType } from "../torch/mod.ts";
 import { openWeights, type Weights } from "../weights/mod.ts";
 import { type PlaceOptions, readJson, weightsSource } from "./component.ts";
 import { Umt5Encoder } from "./umt5.ts";
@@ -27,8 +28,11 @@ export function buildUmt5(
   weights: Weights,
   options: PlaceOptions & { config: Umt5Config; name: string },
 ): Umt5Encoder {
-  const { config, name, device, mapped } = options;
-  const stored = weights.keys().map((key) => weights.dtypeOf(key)).find((dtype) => dtype !== "float16");
-  const dtype = options.dtype ?? stored ?? "float32";
+  const { config, name, device, mapped, dtype = umt5Dtype(weights) } = options;
   return Umt5Encoder.load(weightsSource(weights, { name, dtypeOf: () => dtype, device, mapped }), config);
+}
+
+/** The type that an encoder is loaded in unless said otherwise: that of its weights, but never float16. */
+export function umt5Dtype(weights: Weights): DType {
+  return weights.keys().map((key) => weights.dtypeOf(key)).find((dtype) => dtype !== "float16") ?? "float32";
 }

@@ -5,6 +5,7 @@
  * speed on this machine, or of steps on a card with `--device cuda:0`; `--cpu` takes processor time for steps and frames,
  * for a busy machine. Where `python3` has PyTorch, the same work runs in eager Python in turns with ours, and the ratios
  * are what counts: a machine that has other things to do slows both. Ends with 1 where frames come slower than they must.
+ * `plan [--folder DIR] [--cases WORDS]` holds `wantune plan` against the memory of runs, half an hour in all.
  */
 import { parseArgs } from "node:util";
 import { findLibtorch, shimFor } from "../../src/setup/mod.ts";
@@ -15,6 +16,7 @@ import { benchBatches } from "./batches.ts";
 import { benchFrames, keepsLimit, reportFrames } from "./frames.ts";
 import { benchItems } from "./items.ts";
 import { compare, report, secondsEach } from "./measure.ts";
+import { benchPlan } from "./plan.ts";
 import { PythonTorch } from "./python.ts";
 import type { StepShape } from "../../src/cli/bench/shape.ts";
 import { compareSteps, stepShapes } from "./step.ts";
@@ -28,6 +30,8 @@ const { values, positionals } = parseArgs({
     threads: { type: "string" },
     cpu: { type: "boolean", default: false },
     sizes: { type: "string", default: "tiny,mid" },
+    folder: { type: "string" },
+    cases: { type: "string", default: "" },
     dtypes: { type: "string", default: "float32,bfloat16" },
     methods: { type: "string", default: "lora,full" },
     recompute: { type: "string", default: "off,on" },
@@ -122,6 +126,10 @@ try {
     await withFolder(async (folder) => console.log(await benchBatches(folder, rounds)));
   }
   if (positionals.includes("items") && !await benchItems((line) => console.log(line))) Deno.exitCode = 1;
+  if (positionals.includes("plan")) {
+    const { folder, cases } = values;
+    if (!await benchPlan({ folder, cases, say: console.log })) Deno.exitCode = 1;
+  }
 } finally {
   await python?.[Symbol.asyncDispose]();
 }

@@ -53,7 +53,8 @@ function trainee(device: Device, sections: Sections, shrunk: string[] = []): Own
     ...{ models: openModel(TI2V), expert: "only", config, device, dtype: dtype as "float32" | "bfloat16" },
     plan: (planned) =>
       PlanInForce.measured(planned, {
-        ...{ memory: config.memory, batch, device, dtype: dtype as "float32" | "bfloat16", programBytes: 0 },
+        ...{ memory: config.memory, batch, device, dtype: dtype as "float32" | "bfloat16", programBytes: () => 0 },
+        ...{ accumulation: config.train.gradientAccumulation, updateBytes: 0, textBytes: 0 },
       }),
     onShrink: (_, error) => shrunk.push(error.message),
   });

@@ -7,10 +7,10 @@ import type { EventBody } from "../../src/events/mod.ts";
 import { deviceMemory, Generator, limitHostMemory, randn, resetPeakMemory, zeros } from "../../src/torch/mod.ts";
 import type { ClipBatch } from "../../src/train/batch.ts";
 import { settleSteps } from "../../src/train/length.ts";
-import { forecastTraining } from "../../src/train/memory/forecast.ts";
+import { forecastRun } from "../../src/train/memory/forecast.ts";
 import { PlanInForce } from "../../src/train/memory/in_force.ts";
-import type { BlockCosts } from "../../src/train/memory/measure.ts";
-import { choosePlan, peakOf, type PlanFacts } from "../../src/train/memory/plan.ts";
+import { type BlockCosts, continued } from "../../src/train/memory/measure.ts";
+import { choosePlan, forwardPeakOf, peakOf, type PlanFacts } from "../../src/train/memory/plan.ts";
 import { trainStep } from "../../src/train/step.ts";
 import { makeTrainee, type OwnedTrainee } from "../../src/train/trainee.ts";
 import { openModel } from "../../src/wan/mod.ts";
@@ -25,8 +25,10 @@ const costs: BlockCosts = {
   ...{ weights: 100, passing: 200, input: 10, graph: 60, forward: 30, graphWork: 70, backward: 40, recompute: 100 },
   ...{ stem: 5, shared: 0, head: 20, forwardSeconds: 1, backwardSeconds: 2 },
 };
+const update = { block: 0, ends: 0, accumulates: false, work: 0 };
 const facts: PlanFacts = {
-  ...{ numBlocks: 4, costs, fixedBytes: 1000, budgetBytes: Infinity, away: "streamed", movable: true, onHost: false },
+  ...{ numBlocks: 4, costs, programBytes: 0, fixedBytes: 1000, update, budgetBytes: Infinity },
+  ...{ away: "streamed", movable: true, onHost: false },
 };
 const choose = (budgetBytes: number, memory: Record<string, unknown> = {}): string => {
   const { plan, fits } = choosePlan(memorySchema.parse(memory), { ...facts, budgetBytes });
@@ -41,7 +43,32 @@ Deno.test("peakOf() is what stays, what is kept, and the work where both are mos
   assert.equal(all.peakBytes, 1000 + 4 * 100 + 4 * 60 + 40); // the last block's backward
   const none = choosePlan(memorySchema.parse({ blocks: "recompute" }), facts);
   assert.equal(none.peakBytes, 1000 + 4 * 100 + 4 * 10 + 100);
-  assert.equal(peakOf(none.plan, { costs: { ...costs, head: 500 }, fixedBytes: 0 }), 400 + 4 * 10 + 10 + 500);
+  assert.equal(peakOf(none.plan, { costs: { ...costs, head: 500 }, fixedBytes: 0, update }), 400 + 4 * 10 + 10 + 500);
+});
+
+Deno.test("peakOf() counts gradients as they come, all of them where they are summed, and the update's work beside them all", () => {
+  const { plan } = choosePlan(memorySchema.parse({ blocks: "recompute" }), facts);
+  const stays = 1000 + 4 * 100;
+  const peak = (more: Partial<typeof update>): number => peakOf(plan, { ...facts, update: { ...update, ...more } });
+  assert.equal(peak({ block: 7, ends: 3 }), stays + 4 * 10 + 3 + 100); // still that of the last block
+  assert.equal(peak({ block: 7, ends: 3, accumulates: true }), stays + 4 * 10 + 4 * 7 + 3 + 100);
+  assert.equal(peak({ block: 50, ends: 0 }), stays + 10 + 3 * 50 + 100); // the first block's, with those behind it done
+  assert.equal(peak({ block: 50, ends: 0, work: 99 }), stays + 4 * 50 + 99);
+  assert.equal(peak({ block: 200, ends: 0 }), stays + 10 + 3 * 200 + 2 * 200); // copied where they are summed
+});
+
+Deno.test("forwardPeakOf() is the widest of stem, block and head", () => {
+  const { plan } = choosePlan(memorySchema.parse({ blocks: "recompute" }), facts);
+  assert.equal(forwardPeakOf(plan, { costs, fixedBytes: 1000 }), 1000 + 400 + 10 + 30);
+  assert.equal(forwardPeakOf(plan, { costs: { ...costs, stem: 90 }, fixedBytes: 1000 }), 1000 + 400 + 90);
+});
+
+Deno.test("continued() goes on as a line, but for what grows with the square", () => {
+  const at = { half: 512, most: 1024, numTokens: 4096 };
+  assert.equal(continued({ low: 10 + 512, high: 10 + 1024, square: 0 }, at), 10 + 4096);
+  const square = (tokens: number): number => tokens * tokens / 1024;
+  const cost = (tokens: number): number => 10 + tokens + square(tokens);
+  assert.equal(continued({ low: cost(512), high: cost(1024), square: square(1024) }, at), cost(4096));
 });
 
 Deno.test("choosePlan() gives up graphs, then inputs on the device, then weights, and no more than need be", () => {
@@ -85,12 +112,13 @@ const batch = { batchSize: 2, numTokens: 48 };
 
 function trainee(more: Record<string, unknown>, shrunk: string[] = []): OwnedTrainee {
   const settled = config({ kind: "lora", rank: 4 }, more);
-  const programBytes = 0; // tensors alone
+  const programBytes = (): number => 0; // tensors alone
   return makeTrainee({
     ...{ models: openModel(MODEL), expert: "only", config: settled, device: "cpu", dtype: "float32" },
     plan: (planned) =>
       PlanInForce.measured(planned, {
         ...{ memory: settled.memory, batch, device: "cpu", dtype: "float32", programBytes },
+        ...{ accumulation: 1, updateBytes: 0, textBytes: 0 },
       }),
     onShrink: (_, error) => shrunk.push(error.message),
   });
@@ -134,19 +162,24 @@ Deno.test("the plan's peak is what the host's tensors hold at most in a step, wi
   });
 });
 
-Deno.test("forecastTraining() says without weights what a run that is set up says of itself", () => {
+Deno.test("forecastRun() says without weights what a run that is set up says of itself", () => {
   leakFree(() => {
     const models = openModel(MODEL);
+    const workload = {
+      ...{ batch, clip: { width: 64, height: 64, numFrames: 9 }, totalPixels: 64 * 64 * 9, numTexts: 1, textTokens: 9 },
+    };
     const peaks = ["none", "fp8", "int8", "nf4"].map((quantization) => {
       const sections = { memory: { blocks: "recompute" }, model: { weights: MODEL, quantization } };
       const settled = config({ kind: "lora", rank: 4 }, sections);
-      const forecast = forecastTraining({
-        ...{ models, expert: "only", config: settled, batch, device: "cpu", dtype: "float32", programBytes: 0 },
+      const { experts: [forecast], phases } = forecastRun({
+        ...{ models, config: settled, workload, device: "cpu", dtype: "float32", programBytes: () => 0 },
       });
       using real = trainee(sections);
+      assert.ok(forecast);
       const off = forecast.peakBytes / real.memory.choice.peakBytes - 1;
       assert(Math.abs(off) < 0.05, `${quantization}: off by ${off}`);
       assert(forecast.secondsPerStep > 0);
+      assert.deepEqual(phases.map(({ name }) => name), ["captions", "clips", "training"]);
       return forecast.peakBytes;
     });
     const [full = 0, fp8 = 0, , nf4 = 0] = peaks;

@@ -1,7 +1,11 @@
 /** `wantune plan`: what a run will take, before anything is loaded. */
+import { existsSync } from "node:fs";
 import type { Command } from "@commander-js/extra-typings";
 import { formatBytes, formatDuration } from "../../base/mod.ts";
-import { loadConfig } from "../../config/mod.ts";
+import { loadConfig, type RunConfig } from "../../config/mod.ts";
+import type { DataReport } from "../../data/mod.ts";
+import type { Forecast } from "../../train/mod.ts";
+import type { ModelSource } from "../../wan/mod.ts";
 import { gather } from "../sample/options.ts";
 import { printLine } from "../output.ts";
 import { columns } from "../table.ts";
@@ -12,7 +16,8 @@ export function register(program: Command): void {
   program.command("plan")
     .description(
       "Says what a run will take: memory at its most, seconds a step, time and disk in all, and what becomes of the clips. " +
-        "Measures one blank block of the model's shape; loads no weights.",
+        "Measures blank parts of the model's shape; loads no weights. Where the model is not there yet, its variant's " +
+        "published sizes do.",
     )
     .argument("<config>", "config file (JSONC)")
     .option("--set <key=value>", "override a value of the config, as often as needed", gather, [])
@@ -30,54 +35,98 @@ interface PlanCommand {
 async function showPlan(path: string, options: PlanCommand): Promise<void> {
   const { dataReport, planDataset } = await import("../../data/mod.ts");
   const train = await import("../../train/mod.ts");
+  const { cleanPrompt } = await import("../../wan/mod.ts");
+  const { batchesPerEpoch, workloadOf } = await import("../plan/workload.ts");
   const given = loadConfig(path, { set: options.set });
-  await openLibtorch({ libtorch: options.libtorch });
-  const models = train.openModels(given);
+  await openLibtorch({ libtorch: options.libtorch, threads: given.memory.threads });
+  const { models, isThere } = await modelOf(given);
   const geometry = train.dataGeometry(models);
-  const report = dataReport(await planDataset({ ...given.data, onBadFile: "skip" }, { geometry, emit: () => {} }));
-  const tokens = report.buckets.map(({ width, height, frames }) =>
-    ((frames - 1) / geometry.temporalStride + 1) * (width / geometry.spatialDivisor) *
-    (height / geometry.spatialDivisor)
-  );
-  const shown = report.buckets.reduce((sum, bucket) => sum + Math.ceil(bucket.shown / given.train.batchSize), 0);
-  const config = train.settleSteps(given, { batchesPerEpoch: Math.max(1, shown) });
+  const words = isThere ? models.loadTokenizer() : undefined;
+  const countTokens = words && ((text: string): number => words.encode(cleanPrompt(text)).length);
+  const data = { ...given.data, onBadFile: "skip" } as const;
+  const report = dataReport(await planDataset(data, { geometry, countTokens, emit: () => {} }));
+  const config = train.settleSteps(given, { batchesPerEpoch: batchesPerEpoch(report, given) });
   const device = train.resolveDevice(config.model.device), dtype = train.resolveDtype(config.model.dtype, device);
-  const batch = { batchSize: config.train.batchSize, numTokens: Math.max(1, ...tokens) };
-  const experts = train.trainedExperts(config, models).map((expert) => {
-    const own = train.configOf(config, expert);
-    const forecast = train.forecastTraining({ models, expert, config: own, batch, device, dtype });
-    const { secondsPerStep, peakBytes, numTrained, checkpointBytes, memory } = forecast;
-    return {
-      ...{
-        expert,
-        steps: own.train.steps,
-        secondsPerStep,
-        peakBytes: Math.round(peakBytes),
-        numTrained,
-        checkpointBytes,
-      },
-      ...{ plan: train.planText(memory.choice.plan), fits: memory.choice.fits, blocks: memory.choice.plan },
-    };
-  });
-  const seconds = experts.reduce((sum, { steps, secondsPerStep }) => sum + steps * secondsPerStep, 0);
-  const diskBytes = Math.round(
-    (config.save.keep + 1) * experts.reduce((sum, { checkpointBytes }) => sum + checkpointBytes, 0),
-  );
-  const { totals, buckets } = report;
-  const result = { device, dtype, tokens: batch.numTokens, experts, seconds, diskBytes, data: { ...totals, buckets } };
+  const workload = workloadOf(report, { config, models, countTokens });
+  const forecast = train.forecastRun({ models, config, workload, device, dtype });
+  const { peakBytes, hostBytes, programBytes, phases, experts: found } = forecast;
+  const experts = found.map(({ expert, config: own, memory: { choice }, ...one }) => ({
+    ...{ expert, steps: own.train.steps, secondsPerStep: one.secondsPerStep, peakBytes: Math.round(one.peakBytes) },
+    ...{ numTrained: one.numTrained, checkpointBytes: Math.round(one.checkpointBytes) },
+    ...{ plan: train.planText(choice.plan), fits: choice.fits, blocks: choice.plan },
+  }));
+  const seconds = phases.reduce((sum, phase) => sum + (phase.seconds ?? 0), 0);
+  const checkpoint = experts.reduce((sum, { checkpointBytes }) => sum + checkpointBytes, 0);
+  const budget = Math.min(...found.map(({ memory }) => memory.budgetBytes ?? Infinity));
+  const result = {
+    ...{ device, dtype, tokens: workload.batch.numTokens, published: !isThere, experts, seconds },
+    ...{ peakBytes: Math.round(peakBytes), hostBytes: Math.round(hostBytes), programBytes },
+    fits: peakBytes <= budget,
+    phases: phases.map((phase) => ({ ...phase, bytes: Math.round(phase.bytes) })),
+    diskBytes: (config.save.keep + 1) * checkpoint,
+    data: { ...report.totals, buckets: report.buckets },
+  };
   if (options.json) return printLine(JSON.stringify(result));
-  const rows = [
-    ["model", `${models.variant.title}, ${dtype} on ${device}`],
+  for (const line of columns(rowsOf(result, { models, report, batchSize: config.train.batchSize }))) printLine(line);
+}
+
+/** The model that a config names, or where its files are not there and it says which variant it is, that in its published sizes. */
+async function modelOf(config: RunConfig): Promise<{ models: ModelSource; isThere: boolean }> {
+  const { weights, variant: name } = config.model;
+  if (name !== "auto" && typeof weights === "string" && !existsSync(weights)) {
+    const { ModelSource } = await import("../../wan/mod.ts");
+    const { variantCalled } = await import("../model/init.ts");
+    return { models: ModelSource.published(await variantCalled(name)), isThere: false };
+  }
+  const { openModels } = await import("../../train/mod.ts");
+  return { models: openModels(config), isThere: true };
+}
+
+/** The result for people. */
+function rowsOf(
+  result: Pick<Forecast, "phases" | "peakBytes" | "hostBytes"> & {
+    readonly device: string;
+    readonly dtype: string;
+    readonly tokens: number;
+    readonly published: boolean;
+    readonly seconds: number;
+    readonly diskBytes: number;
+    readonly fits: boolean;
+    readonly experts: readonly {
+      readonly expert: string;
+      readonly numTrained: number;
+      readonly plan: string;
+      readonly secondsPerStep: number;
+      readonly steps: number;
+    }[];
+  },
+  { models, report: { totals, buckets }, batchSize }: { models: ModelSource; report: DataReport; batchSize: number },
+): string[][] {
+  const { device, phases, experts } = result;
+  const whole = phases.map(({ name, bytes }) => `${name} ${formatBytes(bytes)}`).join(", ");
+  return [
+    [
+      "model",
+      `${models.variant.title}, ${result.dtype} on ${device}${
+        result.published ? ", its published sizes: the config's model is not there" : ""
+      }`,
+    ],
     ["data", `${totals.used} files used, ${totals.rejected} rejected, ${totals.items} items, ${buckets.length} sizes`],
-    ["batch", `${batch.batchSize} of at most ${batch.numTokens} tokens`],
+    ["batch", `${batchSize} of at most ${result.tokens} tokens`],
     ...experts.flatMap((one) => [
       [one.expert === "only" ? "training" : `${one.expert} noise`, `${one.numTrained.toLocaleString("en-US")} numbers`],
-      ["  memory", `${formatBytes(one.peakBytes)} at most${one.fits ? "" : ", MORE THAN THERE IS"}`],
       ["  plan", one.plan],
       ["  step", `about ${formatDuration(one.secondsPerStep)}, an estimate; ${one.steps} steps`],
     ]),
-    ["in all", `about ${formatDuration(seconds)} without samples, validation and encoding`],
-    ["disk", `${formatBytes(diskBytes)} for checkpoints`],
+    [
+      "memory",
+      `${formatBytes(result.peakBytes)} at most${result.fits ? "" : ", MORE THAN THERE IS"}: ${whole}`,
+    ],
+    ...(device === "cpu" ? [] : [["  host", `${formatBytes(result.hostBytes)} at most`]]),
+    [
+      "in all",
+      `about ${formatDuration(result.seconds)} without validation, ${experts.length > 1 ? "turns" : "data"} and saving`,
+    ],
+    ["disk", `${formatBytes(result.diskBytes)} for checkpoints`],
   ];
-  for (const line of columns(rows)) printLine(line);
 }

@@ -1,34 +1,47 @@
 /**
- * What a run will take, before any weight is loaded: the same set-up and the same measuring as a run's, on a model whose blocks are
- * blank. The shapes are the model's, one block at a time is in memory.
+ * What a run will take, before any weight is loaded: the same planning as a run's on blank models, the encoders measured alike, and
+ * what is there at once in each phase of the run added up.
  */
-import { namePattern } from "../../base/mod.ts";
 import type { SettledConfig } from "../../config/mod.ts";
-import {
-  BlockWeights,
-  buildModel,
-  type Built,
-  type ParamSource,
-  type Quantization,
-  QuantizedWeight,
-} from "../../nn/mod.ts";
-import { type Device, type DType, dtypeSize, Tensor, zeros } from "../../torch/mod.ts";
-import {
-  type Expert,
-  isQuantizedParam,
-  keepsFloat32,
-  type ModelSource,
-  transformerShapes,
-  WanTransformer,
-} from "../../wan/mod.ts";
-import { makeOptimizer } from "../optimizer.ts";
-import { freshTrained } from "../trained.ts";
+import type { Device, DType } from "../../torch/mod.ts";
+import type { Expert, ModelSource, VideoSize } from "../../wan/mod.ts";
+import { configOf, fitsBoth, trainedExperts } from "../experts.ts";
+import { type BlankTrainee, numbersOf, standingBytes, type TraineeSizes, withBlankTrainee } from "./blank_trainee.ts";
 import { PlanInForce, programMemory } from "./in_force.ts";
-import type { BatchShape } from "./measure.ts";
+import { type BatchShape, type BlockCosts, measureBlock } from "./measure.ts";
+import { type Phase, phasesOf } from "./phases.ts";
+import { forecastText, type TextForecast } from "./text_side.ts";
+import { measureUpdate } from "./update.ts";
 
-/** What a run takes for one expert. */
-export interface Forecast {
+/** What a run computes with. */
+export interface Workload {
+  readonly batch: BatchShape;
+  /** The clip of most pixels that is encoded. */
+  readonly clip: VideoSize;
+  /** Of all clips together, each frame counted. */
+  readonly totalPixels: number;
+  /** How many texts are encoded, and the tokens of the longest, its end token included. */
+  readonly numTexts: number;
+  readonly textTokens: number;
+}
+
+/** How a forecast is made. */
+export interface ForecastOptions {
+  readonly models: ModelSource;
+  readonly config: SettledConfig;
+  readonly workload: Workload;
+  readonly device: Device;
+  readonly dtype: DType;
+  /** Bytes of the host that are no tensors; those of this program, once it has computed, if absent. */
+  readonly programBytes?: () => number;
+}
+
+/** What the training of one expert takes. */
+export interface ExpertForecast {
+  readonly expert: Expert;
+  readonly config: SettledConfig;
   readonly memory: PlanInForce;
+  readonly sizes: TraineeSizes;
   /** The most that a step takes: on the card, or resident on the host. */
   readonly peakBytes: number;
   /** An estimate, from the measured block. */
@@ -37,133 +50,117 @@ export interface Forecast {
   readonly numTrained: number;
   /** Of one checkpoint on disk. */
   readonly checkpointBytes: number;
+  /** Of what is trained, kept aside while averages stand in for it. */
+  readonly swappedBytes: number;
+  /** A block at the size of a sample; undefined where none is made. */
+  readonly sampleCosts: BlockCosts | undefined;
 }
 
-/** How a forecast is made. */
-export interface ForecastOptions {
-  readonly models: ModelSource;
-  readonly expert: Expert;
-  readonly config: SettledConfig;
-  readonly batch: BatchShape;
-  readonly device: Device;
-  readonly dtype: DType;
-  /** Bytes of the host that are no tensors; those of this program if absent. */
-  readonly programBytes?: number;
+/** What a run takes. */
+export interface Forecast {
+  readonly experts: readonly ExpertForecast[];
+  /** One thing after the other, each with the most that it takes. */
+  readonly phases: readonly Phase[];
+  /** The most of all phases: on the card, or resident on the host. */
+  readonly peakBytes: number;
+  /** The most on the host. */
+  readonly hostBytes: number;
+  /** Bytes of the host that are no tensors, which every phase has. */
+  readonly programBytes: number;
 }
 
 /**
- * Forecasts training. The text encoder, where it is trained along, and averages (`optim.ema`) are not counted.
+ * Bytes that a trainer takes beyond the program that plans: run store, events, reader of frames, small blocks of the heap, and the
+ * pages of libraries that only real data reaches. Measured: 45 to 70 MiB (Deno 2.7, libtorch 2.13, Linux).
+ */
+const TRAINER_BYTES = 48 * 2 ** 20;
+
+/**
+ * Forecasts a run.
  * @throws {ConfigError} as the run itself would
  */
-export function forecastTraining(options: ForecastOptions): Forecast {
-  const { config, models, expert, batch, device, dtype, programBytes = programMemory() } = options;
-  using stack = new DisposableStack();
-  const isFull = config.method.kind === "full";
-  const { quantization } = config.model;
-  const built = blankModel(models, {
-    ...{ device, dtype, isFull },
-    quantization: quantization === "none" ? undefined : quantization,
+export function forecastRun(options: ForecastOptions): Forecast {
+  const { config, models, workload, device, dtype } = options;
+  const text = forecastText(config, { models, numTokens: workload.textTokens, device });
+  const names = trainedExperts(config, models);
+  const takesTurns = names.length > 1 && config.method.kind !== "full" && !fitsBoth(models, { device, dtype });
+  const blanks = names.map((expert) => ({
+    ...options,
+    expert,
+    config: configOf(config, expert),
+    textParams: text.params,
+  }));
+  const sizes = blanks.map((blank) => withBlankTrainee(blank, (trainee) => trainee.sizes));
+  const experts = blanks.map((blank, i) => {
+    const others = sizes.filter((_, j) => j !== i);
+    const otherBytes = others.reduce((sum, other) => sum + standingBytes(other, { takesTurns }), 0);
+    return withBlankTrainee(blank, (trainee) => forecastExpert(trainee, { ...blank, text, otherBytes }));
   });
-  for (const param of built.params.values()) stack.use(param);
-  stack.use(built.model);
-  const trained = isFull ? trainedParameters(built, config) : trainedBeside(built, { config, expert, stack });
-  const here = new Map([...trained].filter(([, tensor]) => !tensor.isFreed));
-  const optimizer = stack.use(makeOptimizer(here, { optim: config.optim, seed: config.train.seed, expert }));
-  const stateBytes = bytes([...optimizer.state().values()]) * numbers(trained) / Math.max(1, numbers(here));
-  const blankBlocks = isFull ? built.model.blocks.length - 1 : 0;
-  const blockBytes = bytes(
-    [...built.params].filter(([name]) => name.startsWith("blocks.0.")).map(([, param]) => param),
-  );
-  const missingBytes = blankBlocks * blockBytes + stateBytes - bytes([...optimizer.state().values()]);
-  const memory = PlanInForce.measured(
-    { model: built.model, params: built.params, trained },
-    { memory: config.memory, batch, device, dtype, programBytes, missingBytes },
-  );
-  const { forwardSeconds = 0, backwardSeconds = 0 } = memory.costs ?? {};
-  const recomputed = memory.choice.plan.filter(({ graph }) => graph === "recompute").length;
-  const blocks = memory.choice.plan.length;
+  const phases = phasesOf(experts, { ...options, ...workload, text: text.costs });
+  const peakBytes = Math.max(...phases.map(({ bytes }) => bytes));
+  const programBytes = Math.max(...experts.map(({ memory: { facts } }) => facts.programBytes));
+  return { experts, phases, peakBytes, programBytes, hostBytes: device === "cpu" ? peakBytes : hostBytes(experts) };
+}
+
+function forecastExpert(
+  { built: { model, params }, trained, sizes, missingBytes }: BlankTrainee,
+  options: ForecastOptions & { expert: Expert; text: TextForecast; otherBytes: number },
+): ExpertForecast {
+  const { config, expert, workload: { batch }, device, dtype, text, otherBytes } = options;
+  const programBytes = options.programBytes ?? ((): number => programMemory() + TRAINER_BYTES);
+  const { memory: wanted, train: { gradientAccumulation: accumulation }, optim } = config;
+  const memory = PlanInForce.measured({ model, params, trained }, {
+    ...{ memory: wanted, batch, device, dtype, programBytes, accumulation },
+    updateBytes: measureUpdate(trained, { config, device }),
+    textBytes: text.stepBytes,
+    missingBytes: missingBytes + otherBytes + text.standingBytes,
+  });
+  const { choice: { plan, peakBytes }, facts: { costs: { forwardSeconds, backwardSeconds } } } = memory;
+  const recomputed = plan.filter(({ graph }) => graph === "recompute").length;
+  const blockSeconds = plan.length * (forwardSeconds + backwardSeconds) + recomputed * forwardSeconds;
+  const averages = optim.ema !== undefined || optim.name === "schedule-free";
   return {
-    memory,
-    peakBytes: memory.choice.peakBytes,
-    secondsPerStep: config.train.gradientAccumulation *
-      (blocks * (forwardSeconds + backwardSeconds) + recomputed * forwardSeconds),
-    numTrained: numbers(trained),
-    checkpointBytes: bytes([...trained.values()]) + stateBytes,
+    ...{ expert, config, memory, sizes, peakBytes },
+    secondsPerStep: accumulation * (blockSeconds + text.stepSeconds),
+    numTrained: numbersOf(trained),
+    checkpointBytes: sizes.trained + sizes.state + sizes.average,
+    swappedBytes: averages ? sizes.trained : 0,
+    sampleCosts: sampleCosts(memory, { ...options, model }),
   };
 }
 
-/** A transformer of a model's shape: stem and head are zeros, and so is each block in its turn. */
-function blankModel(
-  models: ModelSource,
-  options: { device: Device; dtype: DType; isFull: boolean; quantization: Quantization | undefined },
-): Built<WanTransformer> {
-  const { device, dtype, isFull, quantization } = options;
-  const config = models.transformerConfig;
-  const shapes = transformerShapes(config);
-  const blank = (key: string): Tensor => zeros(shapes.get(key) ?? [], { dtype: typeOf(key), device });
-  const typeOf = (key: string): DType => keepsFloat32(key) ? "float32" : dtype;
-  const blocks = Array.from({ length: config.numLayers }, () => new Map<string, readonly Tensor[]>());
-  const blockOf = (key: string): Map<string, readonly Tensor[]> | undefined => {
-    const index = /^blocks\.(\d+)\./.exec(key)?.[1];
-    return index === undefined ? undefined : blocks[Number(index)];
+/** A block's costs in samples, without a graph. */
+function sampleCosts(
+  memory: PlanInForce,
+  { config: { sample }, models, model, device, dtype }: ForecastOptions & { model: BlankTrainee["built"]["model"] },
+): BlockCosts | undefined {
+  if (sample === undefined) return undefined;
+  const { width, height, numFrames } = sample;
+  const numTokens = tokensOf({ width, height, numFrames }, models);
+  const batch = {
+    batchSize: 1,
+    numTokens,
+    perToken: sample.images !== undefined && models.variant.image === "first-frame",
   };
-  const source: ParamSource = {
-    name: "nothing",
-    keys: () => [],
-    shapeOf: (key) => shapes.get(key),
-    load: (key) => {
-      const block = blockOf(key);
-      if (block === undefined || (isFull && block === blocks[0])) return blank(key);
-      const param = Tensor.away({ shape: shapes.get(key) ?? [], dtype: typeOf(key), device });
-      block.set(key, [param]);
-      return param;
-    },
-    loadQuantized: (key) => {
-      const shape = shapes.get(key) ?? [], [out = 0, width = 0] = shape;
-      if (quantization === undefined || !isQuantizedParam(key, { shape, quantization })) return undefined;
-      const weight = QuantizedWeight.away({ quantization, shape: [out, width], dtype: typeOf(key), device });
-      blockOf(key)?.set(key, Object.values(weight.tensors));
-      return weight;
-    },
-  };
-  const built = buildModel(source, { build: (p) => new WanTransformer(p, config), what: "the transformer" });
-  if (!isFull) {
-    const one = (key: string): Tensor[] =>
-      (blockOf(key)?.get(key) ?? []).map((away) => zeros(away.shape, { dtype: away.dtype, device }));
-    built.model.blockWeights = new BlockWeights({
-      ...{ blocks, device },
-      source: { load: one, mapped: one, prefetch: () => {}, release: () => {}, [Symbol.dispose]: () => {} },
-    });
-  }
-  return built;
+  const { weights: weightBytes } = memory.facts.costs;
+  return measureBlock(model, { batch, device, dtype, index: 0, trained: [], weightBytes });
 }
 
-/** What full fine-tuning trains; the parameters that are away count, and are not touched. */
-function trainedParameters({ params }: Built<WanTransformer>, config: SettledConfig): ReadonlyMap<string, Tensor> {
-  const here = new Map([...params].filter(([, tensor]) => !tensor.isFreed));
-  const { method } = config;
-  const isChosen = method.kind === "full" && method.parameters !== "all" ? chosenBy(method.parameters) : () => true;
-  for (const [name, tensor] of here) if (isChosen(name)) tensor.setRequiresGrad(true);
-  return new Map([...params].filter(([name]) => isChosen(name)));
+/** Tokens of a video. */
+export function tokensOf(
+  { width, height, numFrames }: VideoSize,
+  { spatialDivisor, temporalStride }: Pick<ModelSource, "spatialDivisor" | "temporalStride">,
+): number {
+  return ((numFrames - 1) / temporalStride + 1) * (width / spatialDivisor) * (height / spatialDivisor);
 }
 
-function chosenBy(patterns: readonly string[]): (name: string) => boolean {
-  const fits = patterns.map(namePattern);
-  return (name) => fits.some((fit) => fit(name));
-}
-
-function trainedBeside(
-  built: Built<WanTransformer>,
-  { config, expert, stack }: { config: SettledConfig; expert: Expert; stack: DisposableStack },
-): ReadonlyMap<string, Tensor> {
-  if (config.method.kind === "embedding") return new Map(); // a few vectors
-  return stack.use(freshTrained({ config, expert, built, text: undefined })).params;
-}
-
-function bytes(tensors: readonly Tensor[]): number {
-  return tensors.reduce((sum, { numel, dtype }) => sum + numel * dtypeSize(dtype), 0);
-}
-
-function numbers(named: ReadonlyMap<string, Tensor>): number {
-  return [...named.values()].reduce((sum, { numel }) => sum + numel, 0);
+/** On the host of a card: the program, weights that are streamed from there, inputs of blocks that are kept there. */
+function hostBytes(experts: readonly ExpertForecast[]): number {
+  return Math.max(
+    ...experts.map(({ memory: { choice: { plan }, facts: { costs, programBytes } } }) =>
+      plan.reduce((sum, { weights, inputs }) => {
+        return sum + (weights === "streamed" ? costs.weights : 0) + (inputs === "host" ? costs.input : 0);
+      }, programBytes)
+    ),
+  );
 }

@@ -21,8 +21,14 @@ export interface PlanOptions {
   readonly batch: BatchShape;
   readonly device: Device;
   readonly dtype: DType;
-  /** Bytes that the program itself takes on the host: all but tensors. */
-  readonly programBytes: number;
+  /** Micro-steps of a step. */
+  readonly accumulation: number;
+  /** The most that the optimizer takes beside its state while it updates. */
+  readonly updateBytes: number;
+  /** What encoding captions takes in each step, where something is trained on the text encoder. */
+  readonly textBytes: number;
+  /** Bytes that the program itself takes on the host, all but tensors; asked once it has computed. Those of this one if absent. */
+  readonly programBytes?: (() => number) | undefined;
   /** Bytes that a run will have beside what is there now; none if absent. */
   readonly missingBytes?: number;
 }
@@ -58,7 +64,7 @@ export function planEvent(inForce: PlanInForce, expert: Expert): EventBody {
   };
 }
 
-/** Bytes of the host that are no tensors: the program, its libraries and what it keeps of the data. */
+/** Bytes of the host that are no tensors: the program, its libraries and what it keeps of the data. Lets go of what is free. */
 export function programMemory(): number {
   emptyCache("cpu");
   return Deno.memoryUsage().rss - deviceMemory("cpu").allocated;
@@ -124,6 +130,12 @@ export class PlanInForce {
     return this.#choice.plan.some(({ weights }) => weights === "mapped") && (blockWeights?.quantizesMapped ?? false);
   }
 
+  /** What was measured for the plan. @throws {TypeError} if nothing was */
+  get facts(): PlanFacts {
+    if (this.#facts === undefined) throw new TypeError("nothing was measured");
+    return this.#facts;
+  }
+
   /** The plan as the engine takes it. */
   get blocks(): readonly BlockPlan[] {
     return enginePlan(this.#choice.plan);
@@ -159,7 +171,7 @@ export class PlanInForce {
 }
 
 function planFacts({ model, params, trained }: PlannedModel, options: PlanOptions): PlanFacts {
-  const { batch, device, dtype, memory, programBytes, missingBytes = 0 } = options;
+  const { batch, device, dtype, memory, accumulation, updateBytes, textBytes, missingBytes = 0 } = options;
   const numBlocks = model.blocks.length;
   const inBlock = (named: ReadonlyMap<string, Tensor>, i: number): Tensor[] =>
     [...named].filter(([name]) => name.startsWith(`blocks.${i}.`)).map(([, tensor]) => tensor);
@@ -167,14 +179,23 @@ function planFacts({ model, params, trained }: PlannedModel, options: PlanOption
   const index = trainedIn.reduce((most, list, i) => list.length > (trainedIn[most]?.length ?? 0) ? i : most, 0);
   const weightBytes = bytesOf(inBlock(params, index));
   emptyCache(device);
-  const costs = measureBlock(model, { batch, device, dtype, index, trained: trainedIn[index] ?? [], weightBytes });
+  const found = measureBlock(model, { batch, device, dtype, index, trained: trainedIn[index] ?? [], weightBytes });
+  const costs = { ...found, shared: found.shared + textBytes };
   const onHost = device === "cpu";
+  // Looked at now, as libraries take memory of their own when they are first computed with.
+  const programBytes = (options.programBytes ?? programMemory)();
   const { allocated, free } = deviceMemory(device);
   const { blockWeights } = model;
   const movable = blockWeights !== undefined;
   const here = blockWeights?.places.filter((place) => place === "resident").length ?? numBlocks;
-  const fixedBytes = allocated + missingBytes - here * weightBytes + bytesOf(trained.values()) +
-    (onHost ? programBytes : 0);
+  const fixedBytes = allocated + missingBytes - here * weightBytes + (onHost ? programBytes : 0);
+  const inBlocks = bytesOf(trainedIn.flat());
+  const update = {
+    block: inBlocks / numBlocks,
+    ends: bytesOf(trained.values()) - inBlocks,
+    accumulates: accumulation > 1,
+    work: updateBytes,
+  };
   const available = Deno.systemMemoryInfo().available;
   const auto = onHost
     ? SHARE * (available + Deno.memoryUsage().rss)
@@ -183,10 +204,10 @@ function planFacts({ model, params, trained }: PlannedModel, options: PlanOption
     : SHARE * (free + allocated);
   const budgetBytes = memory.budgetGiB === "auto" ? auto : memory.budgetGiB * GIB;
   const away = !onHost && numBlocks * weightBytes < SHARE * available ? "streamed" : "mapped";
-  return { numBlocks, costs, fixedBytes, budgetBytes, away, movable, onHost };
+  return { numBlocks, costs, programBytes, fixedBytes, update, budgetBytes, away, movable, onHost };
 }
 
 /** Bytes of tensors; also of those that are away. */
-function bytesOf(tensors: Iterable<Tensor>): number {
+export function bytesOf(tensors: Iterable<Tensor>): number {
   return [...tensors].reduce((sum, tensor) => sum + tensor.numBytes, 0);
 }

@@ -1,6 +1,7 @@
 /**
  * What one block costs, measured: memory and time of its forward and backward, and what the ends of the model need. A large run is
- * measured at a part of its tokens, twice, and the rest is a straight line: attention keeps no scores.
+ * measured at a part of its tokens, twice; the rest is a straight line, but for attention, which is measured alone and grows with the
+ * square of the tokens: its time, and where it keeps scores its memory.
  */
 import {
   type Device,
@@ -12,8 +13,10 @@ import {
   mseLoss,
   noGrad,
   resetPeakMemory,
+  scaledDotProductAttention,
   synchronize,
   type Tensor,
+  tensor,
   tidy,
   zeros,
 } from "../../torch/mod.ts";
@@ -49,6 +52,8 @@ export interface BatchShape {
   readonly batchSize: number;
   /** Tokens of one clip. */
   readonly numTokens: number;
+  /** Whether tokens have timesteps of their own, as where first frames are given; not if absent. */
+  readonly perToken?: boolean;
 }
 
 /** What is measured, and where. */
@@ -75,11 +80,54 @@ export function measureBlock(model: WanTransformer, options: MeasureOptions): Bl
     BlockCosts,
     BlockCosts,
   ];
-  const line = (cost: keyof BlockCosts): number =>
-    high[cost] + Math.max(0, high[cost] - low[cost]) * (numTokens - most) / (most - half);
+  const squares: Partial<BlockCosts> = measureAttention(model, { ...options, low: half, high: most });
+  const at = (cost: keyof BlockCosts): number =>
+    continued({ low: low[cost], high: high[cost], square: squares[cost] ?? 0 }, { half, most, numTokens });
   return Object.fromEntries(
-    Object.keys(high).map((cost) => [cost, line(cost as keyof BlockCosts)]),
+    Object.keys(high).map((cost) => [cost, at(cost as keyof BlockCosts)]),
   ) as unknown as BlockCosts;
+}
+
+/** A cost at more tokens than it was measured at: a line, and what of it grows with the square. @param cost.square its part of `high` */
+export function continued(
+  cost: { low: number; high: number; square: number },
+  { half, most, numTokens }: { half: number; most: number; numTokens: number },
+): number {
+  const square = Math.min(cost.square, cost.high);
+  const high = cost.high - square, low = cost.low - square * (half / most) ** 2;
+  return high + Math.max(0, high - low) * (numTokens - most) / (most - half) + square * (numTokens / most) ** 2;
+}
+
+/** What of a block's costs at `high` tokens is attention's, and grows with the square of the tokens. */
+function measureAttention(
+  model: WanTransformer,
+  { batch: { batchSize }, device, dtype, low, high }: MeasureOptions & { low: number; high: number },
+): Partial<BlockCosts> {
+  const { numHeads, headDim } = model.config;
+  const at = (tokens: number): { forward: Above<Tensor>; graph: Above<Tensor>; backward: Above<void> } =>
+    tidy(() => {
+      const x = zeros([batchSize, numHeads, tokens, headDim], { device, dtype });
+      x.setRequiresGrad(true);
+      const run = (): Tensor => tidy(() => scaledDotProductAttention(x, x, { v: x }));
+      tidy(() => void noGrad(run)); // the first use of a shape takes longer
+      const forward = above(device, () => noGrad(run));
+      const graph = above(device, () => enableGrad(run));
+      const backward = above(device, () => tidy(() => void grad([graph.value], [x], { outputGrads: [forward.value] })));
+      return { forward, graph, backward };
+    });
+  const [few, many] = [at(low), at(high)];
+  // Of twice the tokens, scores take four times the memory and all else twice as much.
+  const square = (of: (costs: typeof many) => number): number => of(many) > 3 * of(few) ? of(many) : 0;
+  const backward = square((costs) => costs.backward.most), graph = square((costs) => costs.graph.stays);
+  return {
+    forward: square((costs) => costs.forward.most),
+    graphWork: square((costs) => costs.graph.most),
+    graph,
+    backward,
+    recompute: graph + backward,
+    forwardSeconds: many.forward.seconds,
+    backwardSeconds: many.backward.seconds,
+  };
 }
 
 function measureAt(model: WanTransformer, options: MeasureOptions & { numTokens: number }): BlockCosts {
@@ -136,17 +184,27 @@ function blockCosts(
 
 /** A batch of zeros with so many tokens for each clip, in one row. */
 function blankInputs(model: WanTransformer, options: MeasureOptions & { numTokens: number }): TransformerInputs {
-  const { batch: { batchSize }, numTokens, device, dtype } = options;
+  const { batch: { batchSize, perToken = false }, device, dtype } = options;
   const { inChannels, textDim, patchSize: [pt, ph, pw] } = model.config;
+  const numTokens = Math.ceil(options.numTokens);
+  const timesteps = Array.from({ length: batchSize * numTokens }, (_, token) => token % numTokens === 0 ? 0 : 500);
   return {
-    hiddenStates: zeros([batchSize, inChannels, pt, ph, pw * Math.ceil(numTokens)], { device, dtype }),
-    timestep: full([batchSize], 500),
+    hiddenStates: zeros([batchSize, inChannels, pt, ph, pw * numTokens], { device, dtype }),
+    timestep: perToken ? tensor(timesteps, { shape: [batchSize, numTokens] }) : full([batchSize], 500),
     encoderHiddenStates: zeros([batchSize, TEXT_LENGTH, textDim], { device, dtype }),
   };
 }
 
-/** Runs something and tells how far the device's memory went above what it was, how much stays, and how long it took. */
-function above<T>(device: Device, run: () => T): { value: T; most: number; stays: number; seconds: number } {
+/** What something gave, how far the device's memory went above what it was, how much stays, and how long it took. */
+export interface Above<T> {
+  readonly value: T;
+  readonly most: number;
+  readonly stays: number;
+  readonly seconds: number;
+}
+
+/** Runs something and measures it. */
+export function above<T>(device: Device, run: () => T): Above<T> {
   synchronize(device);
   resetPeakMemory(device);
   const before = deviceMemory(device).allocated, from = performance.now();

@@ -16,12 +16,27 @@ export interface BlockMemory {
 /** One entry for each block. */
 export type MemoryPlan = readonly BlockMemory[];
 
+/** Bytes of gradients, and of the update. */
+export interface UpdateCosts {
+  /** The gradients of one block. */
+  readonly block: number;
+  /** Those of what lies before and behind the blocks. */
+  readonly ends: number;
+  /** Whether those of an earlier micro-step are there from the beginning. */
+  readonly accumulates: boolean;
+  /** The most that the optimizer takes beside its state. */
+  readonly work: number;
+}
+
 /** What a plan is chosen for. */
 export interface PlanFacts {
   readonly numBlocks: number;
   readonly costs: BlockCosts;
-  /** Bytes on the device besides the blocks: ends of the model, what is trained, with gradients and optimizer; on the host also the program. */
+  /** Bytes on the device besides the blocks: ends of the model, what is trained, its optimizer; on the host also the program. */
   readonly fixedBytes: number;
+  /** Bytes of the host that are no tensors. */
+  readonly programBytes: number;
+  readonly update: UpdateCosts;
   /** Bytes that the run may take. */
   readonly budgetBytes: number;
   /** Where weights go that do not stay: `streamed` if the host has room for them, else `mapped`. */
@@ -45,21 +60,48 @@ export function enginePlan(plan: MemoryPlan): BlockPlan[] {
 }
 
 /**
- * The most bytes that a step has on the device at once: what stays, and the work of the block, or the head, at which what is kept
- * for the backward pass and that work are most together.
+ * The most bytes that a step has on the device at once: what stays, and the most of what comes and goes, which is what is kept for the
+ * backward pass, the gradients that are there already, and the work of a block, the head or the update.
  */
-export function peakOf(plan: MemoryPlan, { costs, fixedBytes }: Pick<PlanFacts, "costs" | "fixedBytes">): number {
+export function peakOf(
+  plan: MemoryPlan,
+  { costs, fixedBytes, update }: Pick<PlanFacts, "costs" | "fixedBytes" | "update">,
+): number {
   const kept = plan.map(({ graph, inputs }) => graph === "keep" ? costs.graph : inputs === "host" ? 0 : costs.input);
-  const resident = plan.filter(({ weights }) => weights === "resident").length;
-  const passing = costs.passing * Number(resident < plan.length);
-  let held = 0, most = costs.stem;
+  const all = plan.length * update.block + update.ends;
+  let held = update.accumulates ? all : 0, most = held + costs.stem;
+  const at = (work: number): void => {
+    most = Math.max(most, held + work);
+  };
   plan.forEach(({ graph }, i) => {
-    most = Math.max(most, held + (graph === "keep" ? costs.graphWork : costs.input + costs.forward));
+    at(graph === "keep" ? costs.graphWork : costs.input + costs.forward);
     held += kept[i] ?? 0;
-    most = Math.max(most, held + (graph === "keep" ? costs.backward : costs.recompute));
   });
-  most = Math.max(most, held + costs.input + costs.head);
-  return fixedBytes + resident * costs.weights + passing + costs.shared + most;
+  at(costs.input + costs.head);
+  if (!update.accumulates) held += update.ends;
+  plan.toReversed().forEach(({ graph }, i) => {
+    at(graph === "keep" ? costs.backward : costs.recompute);
+    held -= kept[plan.length - 1 - i] ?? 0;
+    at(costs.input + 2 * update.block); // autograd's own, and what they are copied or added to
+    if (!update.accumulates) held += update.block;
+  });
+  most = Math.max(most, all + update.work);
+  return fixedBytes + placedBytes(plan, costs) + costs.shared + most;
+}
+
+/** The most bytes of a forward pass without a graph. */
+export function forwardPeakOf(
+  plan: MemoryPlan,
+  { costs, fixedBytes }: Pick<PlanFacts, "costs" | "fixedBytes">,
+): number {
+  const most = Math.max(costs.stem, costs.input + Math.max(costs.forward, costs.head));
+  return fixedBytes + placedBytes(plan, costs) + costs.shared + most;
+}
+
+/** Bytes of the blocks' weights on the device: those that stay, and what others pass through. */
+export function placedBytes(plan: MemoryPlan, costs: Pick<BlockCosts, "weights" | "passing">): number {
+  const resident = plan.filter(({ weights }) => weights === "resident").length;
+  return resident * costs.weights + costs.passing * Number(resident < plan.length);
 }
 
 /**

@@ -6,6 +6,7 @@
 import { ShapeError } from "../../base/mod.ts";
 import { buildModel, parameterShapes, type Params, type ParamSource } from "../../nn/mod.ts";
 import { dims, dtypeSize, empty, noGrad, type Tensor, tensor, tidy, unscoped } from "../../torch/mod.ts";
+import type { VideoSize } from "../geometry.ts";
 import { FeatureCache } from "./cache.ts";
 import { type VaeConfig, vaeStrides } from "./config.ts";
 import { CausalConv3d } from "./conv.ts";
@@ -178,6 +179,25 @@ export class WanVae implements Disposable {
         return video;
       })
     );
+  }
+
+  /**
+   * The largest part of a video, in pixels, that a half works on at once, and the bytes of what tiles are joined in: a tile through
+   * all frames and the edges of those above it.
+   */
+  tileWork(
+    half: "encode" | "decode",
+    size: VideoSize,
+  ): { tile: { width: number; height: number }; planeBytes: number } {
+    const { width, height, numFrames } = size;
+    const tiles = this.#tiles(half, { width, height });
+    if (tiles === undefined) return { tile: { width, height }, planeBytes: 0 };
+    const tile = { width: Math.min(tiles.width, width), height: Math.min(tiles.height, height) };
+    const pixels = tile.width * tile.height + width * (tiles.height - tiles.strideHeight);
+    const perPixel = half === "decode"
+      ? PIXEL_CHANNELS * numFrames
+      : 2 * this.latentChannels * ((numFrames - 1) / this.temporalStride + 1) / this.spatialStride ** 2;
+    return { tile, planeBytes: 4 * perPixel * pixels };
   }
 
   /** (latents − mean) / deviation, by channel. @param latents [B, C, T, h, w] @returns float32 on the VAE's device */
