@@ -75,7 +75,8 @@ function clipLosses(
   const { model, device, dtype, config: { train } } = trainee;
   return noGrad(() =>
     tidy(() => {
-      const dataset = heldOut.where((each) => each === item);
+      const [key] = item.latentsKeys; // of its window; items are made anew each time they are asked for
+      const dataset = heldOut.where(({ path, latentsKeys }) => path === item.path && latentsKeys[0] === key);
       const batch = readBatch({ dataset, text }, { microStep: 0, batchSize: 1, seed });
       const sigmas = levelsOf(trainee, { wanted, latents: batch.latents });
       const given = batch.latents.size(2) > 1 &&
