@@ -4,7 +4,7 @@
  * one; then one expert of 14B is trained for one. Each part runs in a process of its own, whose peak of resident memory is what
  * counts. Ends with 1 if a bound does not hold; says what it skips for want of disk or memory.
  *
- *     ./dev test:large [--tiny]   WANTUNE_LARGE_DIR names the folder to work in (default: the system's for temporary files);
+ *     ./dev test:large [--tiny] [PART ...]   parts: fuzz, opening, sampling, training, expert; WANTUNE_LARGE_DIR names the folder to work in (default: the system's for temporary files);
  *                                 --tiny takes models of the same structure that are made in seconds, to try the checks themselves
  */
 import { tmpdir } from "node:os";
@@ -13,6 +13,9 @@ import { formatBytes, freeBytes } from "../../src/base/mod.ts";
 import { testFile, watched } from "./watched.ts";
 
 const isTiny = Deno.args.includes("--tiny");
+const parts = Deno.args.filter((word) => !word.startsWith("-"));
+const wants = (...names: readonly string[]): boolean =>
+  parts.length === 0 || names.some((name) => parts.includes(name));
 const parent = Deno.env.get("WANTUNE_LARGE_DIR") ?? tmpdir();
 
 /** One line of the report. */
@@ -113,16 +116,16 @@ async function training(
   report({ what: "both give the same gradients", value: same ? "yes" : "NO", holds: same });
 }
 
-if (!isTiny) await fuzz();
+if (!isTiny && wants("fuzz")) await fuzz();
 // 9 frames of 64x64 are latents of 3 x 4 x 4 for the 5B model, of 3 x 8 x 8 for those of 14B
-if (hasRoom("wan2.2-ti2v-5b", { disk: 10.5e9 })) {
+if (wants("opening", "sampling", "training") && hasRoom("wan2.2-ti2v-5b", { disk: 10.5e9 })) {
   await withTransformer("wan2.2-ti2v-5b", async (folder) => {
-    await opening(folder);
-    await sampling(folder);
-    await training(folder, { latentSide: 4, limits: { mapped: 4e9, resident: 14e9 } });
+    if (wants("opening")) await opening(folder);
+    if (wants("sampling")) await sampling(folder);
+    if (wants("training")) await training(folder, { latentSide: 4, limits: { mapped: 4e9, resident: 14e9 } });
   });
 }
-if (hasRoom("an expert of wan2.2-t2v-a14b", { disk: 30e9 })) {
+if (wants("expert") && hasRoom("an expert of wan2.2-t2v-a14b", { disk: 30e9 })) {
   await withTransformer("wan2.2-t2v-a14b", (folder) => training(folder, { latentSide: 8, limits: { mapped: 5e9 } }));
 }
 Deno.exit(failed ? 1 : 0);
