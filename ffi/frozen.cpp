@@ -3,6 +3,7 @@
 #include <ATen/Functions.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <map>
 
 #include "internal.h"
@@ -53,11 +54,55 @@ at::Tensor decode(const at::Tensor& codes, const at::Tensor& scales, Kind kind, 
   return codes.to(dtype).mul_(scales.view({-1, 1}));
 }
 
-// grad * w, the gradient of x in x * w^T. libtorch's product of 16-bit floats on a host without such instructions is made for
-// transposed weights: with the others it took 40 to 60 times as long (3072 x 3072, 12 and 64 rows; measured), so those are copied.
+// Products of 16-bit floats on a host without instructions for them. libtorch's own make 10 GFLOP/s where single precision makes 62,
+// and those with a weight that is not transposed 0.2 (3072 x 3072, one thread, 512 and 12 rows; measured). From 16 rows on it is worth
+// widening the weight, a part at a time; the sums are single precision either way.
+constexpr int64_t kWideRows = 16, kPartElements = 4 << 20;
+
+bool is_slow(const at::Tensor& x) {
+#ifdef __x86_64__
+  static const bool has_instructions = __builtin_cpu_supports("avx512bf16");
+#else
+  constexpr bool has_instructions = true;
+#endif
+  return x.is_cpu() && x.scalar_type() == at::kBFloat16 && !has_instructions;
+}
+
+int64_t rows_of(const at::Tensor& x) { return x.numel() / std::max<int64_t>(x.size(-1), 1); }
+
+// Calls part(from, count) for rows of a weight [out, in], few enough at a time for their wide form to stay in the processor's cache.
+template <typename Part>
+void for_parts(const at::Tensor& weight, Part&& part) {
+  const int64_t out = weight.size(0), most = std::max<int64_t>(kPartElements / std::max<int64_t>(weight.size(1), 1), 1);
+  for (int64_t from = 0; from < out; from += most) part(from, std::min(most, out - from));
+}
+
+// x * w^T + b in x's type. The weight may be of another one: codes are what they stand for.
+at::Tensor product(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias = std::nullopt) {
+  if (!is_slow(x) || rows_of(x) < kWideRows) return at::linear(x, weight.to(x.scalar_type()), bias);
+  const at::Tensor wide = x.to(at::kFloat);
+  std::vector<int64_t> sizes = x.sizes().vec();
+  sizes.back() = weight.size(0);
+  at::Tensor y = at::empty(sizes, x.options());
+  for_parts(weight, [&](int64_t from, int64_t count) {
+    const auto added = bias ? std::optional(bias->narrow(0, from, count).to(at::kFloat)) : std::nullopt;
+    y.narrow(-1, from, count).copy_(at::linear(wide, weight.narrow(0, from, count).to(at::kFloat), added));
+  });
+  return y;
+}
+
+// grad * w, the gradient of x in x * w^T, in grad's type.
 at::Tensor times_weight(const at::Tensor& grad, const at::Tensor& weight) {
-  if (!grad.is_cpu() || grad.scalar_type() != at::kBFloat16) return at::matmul(grad, weight);
-  return at::linear(grad, weight.t().contiguous());
+  if (!is_slow(grad)) return at::matmul(grad, weight.to(grad.scalar_type()));
+  if (rows_of(grad) < kWideRows) return at::linear(grad, weight.to(grad.scalar_type()).t().contiguous());
+  const at::Tensor wide = grad.to(at::kFloat).reshape({-1, weight.size(0)});
+  at::Tensor dx = at::zeros({wide.size(0), weight.size(1)}, wide.options());
+  for_parts(weight, [&](int64_t from, int64_t count) {
+    dx.addmm_(wide.narrow(1, from, count), weight.narrow(0, from, count).to(at::kFloat));
+  });
+  std::vector<int64_t> sizes = grad.sizes().vec();
+  sizes.back() = weight.size(1);
+  return dx.to(grad.scalar_type()).reshape(sizes);
 }
 
 // y = x * w^T for a frozen weight.
@@ -65,7 +110,7 @@ struct FrozenLinear : torch::autograd::Function<FrozenLinear> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
       const std::optional<at::Tensor>& bias) {
     context->save_for_backward({weight});
-    return at::linear(x, weight, bias);
+    return product(x, weight, bias);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list grads) {
@@ -81,8 +126,8 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
     context->saved_data["kind"] = kind;
     context->saved_data["in"] = x.size(-1);
     context->saved_data["out"] = out;
-    if (kind == kNf4) return at::linear(x, decode_nf4(codes, scales, {out, x.size(-1)}, x.scalar_type()));
-    return at::linear(x, codes.to(x.scalar_type())).mul_(scales.view({-1}));
+    if (kind == kNf4) return product(x, decode_nf4(codes, scales, {out, x.size(-1)}, x.scalar_type()));
+    return product(x, codes).mul_(scales.view({-1}));
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list grads) {
@@ -92,7 +137,7 @@ struct QuantizedLinear : torch::autograd::Function<QuantizedLinear> {
     const Shape shape{context->saved_data["out"].toInt(), context->saved_data["in"].toInt()};
     const at::Tensor dx = context->saved_data["kind"].toInt() == kNf4
         ? times_weight(grad, decode_nf4(codes, scales, shape, dtype))
-        : times_weight(grad.mul(scales.view({-1})).to(dtype), codes.to(dtype));
+        : times_weight(grad.mul(scales.view({-1})).to(dtype), codes);
     return {dx, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };

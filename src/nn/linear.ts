@@ -90,7 +90,7 @@ export class Linear implements Layer {
   #product(x: Tensor): Tensor {
     const weight = this.#weight;
     if (!(weight instanceof QuantizedWeight)) {
-      const isSlow = weight.dtype === "bfloat16" && weight.device === "cpu"; // backward, see ffi/frozen.cpp
+      const isSlow = weight.dtype === "bfloat16" && weight.device === "cpu"; // see ffi/frozen.cpp
       const isTrained = (): boolean => weight.requiresGrad || this.bias?.requiresGrad === true;
       return (isSlow && !isTrained() ? frozenLinear : linear)(x, weight, this.bias);
     }
