@@ -58,6 +58,7 @@ export class Decoder implements AsyncDisposable {
    * @throws as decodeFrames
    */
   async take(planned: PlannedWindow): Promise<DecodedFrames> {
+    this.#options.signal?.throwIfAborted(); // it may lie decoded already
     const place = this.#ahead.findIndex((ahead) => ahead.planned === planned);
     await this.#drop(place < 0 ? this.#ahead.length : place);
     const taken = this.#ahead[0] ?? this.#begin(planned);
