@@ -69,7 +69,7 @@ std::vector<int64_t> read_sizes(int32_t at) {
 
 using namespace wt;
 
-int32_t wt_abi() { return 4; }
+int32_t wt_abi() { return 5; }
 double* wt_arguments() { return arguments; }
 double* wt_results() { return results; }
 uint8_t* wt_text() { return text; }
@@ -108,6 +108,13 @@ int32_t wt_meta(int32_t handle) {
 
 int32_t wt_requires_grad(int32_t handle, int32_t on) {
   return guarded([&] { return tensors.at(handle).requires_grad_(on != 0), 0; });
+}
+
+int32_t wt_sole(int32_t handle) {
+  return guarded([&]() -> int32_t {
+    const at::Tensor& tensor = tensors.at(handle);
+    return tensor.use_count() == 1 && tensor.has_storage() && tensor.storage().use_count() == 1 && tensor.is_contiguous();
+  });
 }
 
 int32_t wt_item(int32_t handle) {

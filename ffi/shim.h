@@ -63,6 +63,7 @@ WT_API int32_t wt_free(int32_t handle);
 WT_API int32_t wt_free_many(int32_t count);         // handles in the argument buffer
 WT_API int32_t wt_meta(int32_t handle);             // -> ndim; results: dtype, device type, index, requires grad, contiguous, sizes
 WT_API int32_t wt_requires_grad(int32_t handle, int32_t on);
+WT_API int32_t wt_sole(int32_t handle);             // -> whether it is contiguous and its elements are no other tensor's
 WT_API int32_t wt_item(int32_t handle);             // results[0]: the only element as a number
 WT_API int32_t wt_bytes_in(int32_t handle, const uint8_t* bytes, double length);
 WT_API int32_t wt_bytes_out(int32_t handle, uint8_t* bytes, double length);

@@ -51,7 +51,7 @@ export interface WeightAdapter extends Adapter {
 
 /** A tensor in the type that a product with `x` needs. */
 export function like(x: Tensor, tensor: Tensor): Tensor {
-  return tensor.dtype === x.dtype ? tensor : tensor.to({ dtype: x.dtype });
+  return tensor.inType(x.dtype);
 }
 
 /** Each named by its part, for `params`. */

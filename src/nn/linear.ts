@@ -81,7 +81,7 @@ export class Linear implements Layer {
 
   /** @param x [..., in] in any floating dtype; computed in the layer's dtype, returned in it */
   forward(x: Tensor): Tensor {
-    const input = x.dtype === this.dtype ? x : x.to({ dtype: this.dtype });
+    const input = x.inType(this.dtype);
     let y = this.#product(input);
     for (const adapter of this.adapters) y = withAdapter(y, { adapter, x: input });
     return y;

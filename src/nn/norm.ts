@@ -30,7 +30,7 @@ export class LayerNorm implements Layer {
 
   /** @param x [..., C] */
   forward(x: Tensor): Tensor {
-    return layerNorm(x.float(), [this.#width], { weight: this.weight, bias: this.bias, eps: this.#eps });
+    return layerNorm(x.inType("float32"), [this.#width], { weight: this.weight, bias: this.bias, eps: this.#eps });
   }
 }
 
@@ -53,7 +53,6 @@ export class RmsNorm implements Layer {
 
   /** @param x [..., C] */
   forward(x: Tensor): Tensor {
-    const weight = this.weight.dtype === x.dtype ? this.weight : this.weight.to({ dtype: x.dtype });
-    return rmsNorm(x, [this.#width], { weight, eps: this.#eps });
+    return rmsNorm(x, [this.#width], { weight: this.weight.inType(x.dtype), eps: this.#eps });
   }
 }

@@ -11,11 +11,14 @@ export class GradientStore implements Disposable {
     this.#params = params;
   }
 
-  /** Adds a gradient. The first one is copied: autograd may give two parameters one tensor, and clipping works in place. */
+  /**
+   * Adds a gradient, which the caller gives up. The first one is taken over; it is copied where others have its elements too, as autograd may give two
+   * parameters one tensor, and clipping works in place.
+   */
   add(param: Tensor, gradient: Tensor): void {
     const sum = this.#sums.get(param);
-    if (sum === undefined) this.#sums.set(param, unscoped(() => gradient.clone()));
-    else sum.add_(gradient);
+    if (sum !== undefined) sum.add_(gradient);
+    else this.#sums.set(param, unscoped(() => gradient.isSole ? gradient.alias() : gradient.clone()));
   }
 
   /** The gradients in the order of the parameters. @throws {TypeError} if one is missing */

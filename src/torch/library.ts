@@ -20,6 +20,7 @@ export const SYMBOLS = {
   wt_free_many: { parameters: [/* count */ "i32"], result: "i32" },
   wt_meta: { parameters: [/* handle */ "i32"], result: "i32" },
   wt_requires_grad: { parameters: [/* handle */ "i32", /* on */ "i32"], result: "i32" },
+  wt_sole: { parameters: [/* handle */ "i32"], result: "i32" },
   wt_item: { parameters: [/* handle */ "i32"], result: "i32" },
   wt_bytes_in: { parameters: [/* handle */ "i32", /* bytes */ "buffer", /* length */ "f64"], result: "i32" },
   wt_bytes_out: { parameters: [/* handle */ "i32", /* bytes */ "buffer", /* length */ "f64"], result: "i32" },

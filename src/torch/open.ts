@@ -10,7 +10,7 @@ import { SCHEMAS } from "./gen/ops.ts";
 import { type Native, opened, resolveOperator, schemaOf, setOpened, SYMBOLS, type Symbols } from "./library.ts";
 
 /** Version of the C boundary that this program speaks (`wt_abi`). */
-const ABI = 4;
+const ABI = 5;
 /**
  * Most bytes of freed host memory that are kept for the next tensors, and the share of the machine's memory. A step frees
  * what its graphs held, and the next one wants it back: measured on two blocks of width 1024 and 1,560 tokens, keeping

@@ -127,6 +127,10 @@ export class Tensor implements Disposable {
     }
     return size;
   }
+  /** Whether it is contiguous and nobody else, on either side of the boundary, has its elements. */
+  get isSole(): boolean {
+    return check(native().symbols.wt_sole(this.handle)) === 1;
+  }
   get requiresGrad(): boolean {
     const { symbols, results } = native();
     check(symbols.wt_meta(this.handle));
@@ -199,6 +203,10 @@ export class Tensor implements Disposable {
   }
   float(): Tensor {
     return this.to({ dtype: "float32" });
+  }
+  /** This tensor itself if it has the type, else a new one: for use within a scope, never to be disposed of alone. */
+  inType(dtype: DType): Tensor {
+    return this.dtype === dtype ? this : this.to({ dtype });
   }
   clone(): Tensor {
     return wrap(ops.clone(this.handle));

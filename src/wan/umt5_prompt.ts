@@ -32,5 +32,6 @@ export function encodePrompt(
 export function padPrompt(rows: Tensor, length = TEXT_LENGTH): Tensor {
   const { n } = dims(rows, "n C");
   if (n > length) throw new RangeError(`${n} rows do not fit a text length of ${length}`);
+  if (n === length) return rows.alias();
   return pad(rows, [0, 0, 0, length - n]);
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { clipGradients, GradientStore, totalNorm } from "../../src/parallel/mod.ts";
-import { full, liveHandles, tensor, tidy, zeros } from "../../src/torch/mod.ts";
+import { full, liveHandles, ones, tensor, tidy, zeros } from "../../src/torch/mod.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
 await useTorch();
@@ -20,12 +20,32 @@ Deno.test("GradientStore owns its sums: one tensor for two parameters is two sum
   leakFree(() => {
     const a = zeros([2]), b = zeros([2]), gradient = tensor([1, 2]);
     using store = new GradientStore([a, b]);
-    store.add(a, gradient);
+    store.add(a, gradient.alias());
     store.add(b, gradient);
     store.add(a, tensor([1, 1]));
     const [first, second] = store.all();
     first?.mul_(10);
-    assert.deepEqual([first?.toNumbers(), second?.toNumbers(), gradient.toNumbers()], [[20, 30], [1, 2], [1, 2]]);
+    assert.deepEqual([first?.toNumbers(), second?.toNumbers()], [[20, 30], [1, 2]]);
+  });
+});
+
+Deno.test("GradientStore takes over a gradient whose elements nobody else has, and copies any other", () => {
+  leakFree(() => {
+    const a = zeros([2, 2]), whole = ones([2, 4]);
+    const [sole, part, turned, spread] = [
+      ones([2, 2]),
+      whole.narrow(1, 0, 2),
+      ones([2, 2]).t(),
+      ones([1, 2]).expand([2, 2]),
+    ];
+    assert.deepEqual([sole, part, turned, spread].map(({ isSole }) => isSole), [true, false, false, false]);
+    for (const gradient of [sole, part, turned, spread]) {
+      using store = new GradientStore([a]);
+      store.add(a, gradient);
+      store.add(a, ones([2, 2]));
+      assert.deepEqual(store.all()[0]?.toNumbers(), [2, 2, 2, 2]);
+    }
+    assert.deepEqual([sole.toNumbers()[0], whole.toNumbers()[0]], [2, 1]);
   });
 });
 

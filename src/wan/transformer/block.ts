@@ -31,7 +31,7 @@ export function modulate(x: Tensor, shift: Tensor, scale: Tensor): Tensor {
 
 /** Adds a gated branch to the residual stream, in float32. @returns [B, L, C] in x's dtype */
 function addGated(x: Tensor, branch: Tensor, gate: Tensor): Tensor {
-  return x.float().addcmul(branch.float(), gate).to({ dtype: x.dtype });
+  return x.inType("float32").addcmul(branch.inType("float32"), gate).inType(x.dtype);
 }
 
 /** Attention whose queries and keys are RMS-normalised over all heads together. */
@@ -109,16 +109,16 @@ export class WanBlock {
    */
   forward(x: Tensor, { context }: { readonly context: BlockContext }): Tensor {
     dims(x, "B L C");
-    const values = this.#table.float().add(context.time.projection); // [K, 6, C]
+    const values = this.#table.inType("float32").add(context.time.projection); // [K, 6, C]
     const row = (i: number): Tensor => rowsOf(values.select(1, i), context.time); // [B, 1 or L, C]
     const { dtype } = x;
 
-    const attnInput = modulate(this.#norm.forward(x), row(0), row(1)).to({ dtype });
+    const attnInput = modulate(this.#norm.forward(x), row(0), row(1)).inType(dtype);
     x = addGated(x, this.#self.forward(attnInput, attnInput, context.rope), row(2));
 
-    x = x.add(this.#cross.forward(this.#norm2.forward(x).to({ dtype }), context.text));
+    x = x.add(this.#cross.forward(this.#norm2.forward(x).inType(dtype), context.text));
 
-    const ffnInput = modulate(this.#norm.forward(x), row(3), row(4)).to({ dtype });
+    const ffnInput = modulate(this.#norm.forward(x), row(3), row(4)).inType(dtype);
     return addGated(x, this.#ffnOut.forward(gelu(this.#ffnIn.forward(ffnInput), "tanh")), row(5));
   }
 }

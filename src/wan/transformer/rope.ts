@@ -60,6 +60,6 @@ export function ropeTable(
  */
 export function applyRope(x: Tensor, table: Tensor): Tensor {
   const { B, L, N, D } = dims(x, "B L N D");
-  const pairs = x.float().reshape([B, L, N, D / 2, 2]).viewAsComplex();
-  return pairs.mul(table).viewAsReal().flatten(3).to({ dtype: x.dtype });
+  const pairs = x.inType("float32").reshape([B, L, N, D / 2, 2]).viewAsComplex();
+  return pairs.mul(table).viewAsReal().flatten(3).inType(x.dtype);
 }

@@ -92,9 +92,9 @@ export class WanTransformer {
   head(x: Tensor, stem: Stem): Tensor {
     const { B } = dims(x, "B L C", { C: this.config.width });
     const { time } = stem.context;
-    const values = this.#table.float().add(time.embedding.unsqueeze(1)); // [K, 2, C]
+    const values = this.#table.inType("float32").add(time.embedding.unsqueeze(1)); // [K, 2, C]
     const [shift, scale] = [0, 1].map((i) => rowsOf(values.select(1, i), time)) as [Tensor, Tensor];
-    const y = this.#projOut.forward(modulate(this.#normOut.forward(x), shift, scale).to({ dtype: x.dtype }));
+    const y = this.#projOut.forward(modulate(this.#normOut.forward(x), shift, scale).inType(x.dtype));
     const [T, H, W] = stem.grid;
     const [pt, ph, pw] = this.config.patchSize;
     return y.reshape([B, T, H, W, pt, ph, pw, this.config.outChannels])
