@@ -27,25 +27,25 @@ export class AdamW implements Optimizer {
   readonly #expAvgSqs: Tensor[];
   /** The largest second moments; empty without amsgrad. */
   readonly #maxExpAvgSqs: Tensor[];
-  /** Steps taken, one float32 scalar a tensor: the operator wants it so. */
-  readonly #steps: Tensor[];
+  /** Steps taken, a float32 scalar; the operator wants one for each tensor, and is given this one. */
+  readonly #step: Tensor;
 
   constructor(params: readonly Tensor[], options: AdamWOptions) {
     this.#params = params;
     this.#options = options;
-    [this.#expAvgs, this.#expAvgSqs, this.#maxExpAvgSqs, this.#steps] = unscoped(() => [
+    [this.#expAvgs, this.#expAvgSqs, this.#maxExpAvgSqs, this.#step] = unscoped(() => [
       params.map(zerosLike),
       params.map(zerosLike),
       options.amsgrad ? params.map(zerosLike) : [],
-      params.map((param) => zeros([], { device: param.device })),
+      zeros([], { device: params[0]?.device ?? "cpu" }),
     ]);
   }
 
   /** One update. @param gradients in the order of the parameters */
   step(gradients: readonly Tensor[], learningRate: number): void {
     const handles = (tensors: readonly Tensor[]): Tensor["handle"][] => tensors.map((tensor) => tensor.handle);
-    const steps = handles(this.#steps);
-    ops._foreach_add_Scalar_(steps, 1);
+    this.#step.add_(1);
+    const steps = this.#params.map(() => this.#step.handle);
     const { betas: [beta1, beta2], eps, weightDecay, decay = "decoupled", amsgrad = false } = this.#options;
     const update = decay === "decoupled" ? ops._fused_adamw_ : ops._fused_adam_;
     update(
@@ -73,7 +73,7 @@ export class AdamW implements Optimizer {
       state.set(`exp_avg_sq.${i}`, this.#expAvgSqs[i] as Tensor);
       const largest = this.#maxExpAvgSqs[i];
       if (largest !== undefined) state.set(`max_exp_avg_sq.${i}`, largest);
-      state.set(`step.${i}`, this.#steps[i] as Tensor);
+      state.set(`step.${i}`, this.#step);
     });
     return state;
   }

@@ -1,5 +1,5 @@
 /** Gradients between backward and update: summed over micro-steps, measured, clipped. */
-import { norms, ops, stack, type Tensor, tidy, unscoped } from "../torch/mod.ts";
+import { freeAll, norms, ops, stack, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 
 /** Sums gradients by the tensor they belong to. */
 export class GradientStore implements Disposable {
@@ -32,7 +32,7 @@ export class GradientStore implements Disposable {
 
   /** Forgets the sums: the next gradient starts anew. */
   clear(): void {
-    for (const sum of this.#sums.values()) sum[Symbol.dispose]();
+    freeAll(this.#sums.values());
     this.#sums.clear();
   }
 

@@ -17,7 +17,7 @@ export { type DType, dtypeSize, isFloating } from "./dtype.ts";
 export * from "./functional.ts";
 export { enableGrad, grad, noGrad } from "./grad.ts";
 export { libtorchMinor, openTorch } from "./open.ts";
-export { liveHandles, tidy, unscoped } from "./scope.ts";
+export { freeAll, liveHandles, tidy, unscoped } from "./scope.ts";
 export { type FileRegion, mapFile, MappedFile, prefetch, readInto } from "./storage.ts";
 export { CopyStream, DeviceEvent } from "./stream.ts";
 export { Tensor } from "./tensor.ts";

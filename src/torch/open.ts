@@ -91,13 +91,14 @@ export function openTorch(
  * that spin start the next operator sooner; beside other busy programs they use up the time they need a moment later.
  * So they spin long on a quiet machine, else for about as long as waking a sleeping thread takes. Measured with two
  * threads on two cores, a training step of the demo alone / beside four busy programs: asleep at once 439 / 744 ms, 3000
- * turns 177 / 739 ms, 10000 turns 168 / 2082 ms, libgomp's own 300000 turns 153 ms alone.
+ * turns 177 / 739 ms, 10000 turns 168 / 2082 ms, libgomp's own 300000 turns 153 ms alone. With 100000 turns steps of a tiny
+ * model took 5 to 10 % longer than with 300000.
  */
 function setThreadWaiting(): void {
   if (Deno.env.get("OMP_WAIT_POLICY") !== undefined || Deno.env.get("GOMP_SPINCOUNT") !== undefined) return;
   const isQuiet = 4 * othersRunning() <= navigator.hardwareConcurrency;
   Deno.env.set("OMP_WAIT_POLICY", "passive");
-  Deno.env.set("GOMP_SPINCOUNT", isQuiet ? "100000" : "3000");
+  Deno.env.set("GOMP_SPINCOUNT", isQuiet ? "300000" : "3000");
 }
 
 /** How many threads of other programs want a processor now: the middle of five looks. 0 where that cannot be seen. */

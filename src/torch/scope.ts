@@ -40,23 +40,28 @@ export function tidy<T>(formula: () => T): T {
     return value;
   } finally {
     current = outer;
-    const library = native();
-    let n = 0;
-    for (const tensor of made) {
-      if (tensor.handle === 0) continue;
-      if (kept?.has(tensor)) {
-        if (outer !== undefined) outer.push(tensor);
-        continue;
-      }
-      library.words[n++] = tensor.handle;
-      tensor.handle = 0;
-      if (n === library.words.length) {
-        check(library.symbols.wt_free_many(n));
-        n = 0;
-      }
-    }
-    if (n > 0) check(library.symbols.wt_free_many(n));
+    freeAll(made, (tensor) => {
+      if (!kept?.has(tensor)) return false;
+      outer?.push(tensor);
+      return true;
+    });
   }
+}
+
+/** Frees tensors, in one call; those that are freed already do not matter. @param spares which of them live on */
+export function freeAll(tensors: Iterable<Tracked>, spares: (tensor: Tracked) => boolean = () => false): void {
+  const library = native();
+  let n = 0;
+  for (const tensor of tensors) {
+    if (tensor.handle === 0 || spares(tensor)) continue;
+    library.words[n++] = tensor.handle;
+    tensor.handle = 0;
+    if (n === library.words.length) {
+      check(library.symbols.wt_free_many(n));
+      n = 0;
+    }
+  }
+  if (n > 0) check(library.symbols.wt_free_many(n));
 }
 
 /** Runs a function outside of every scope: what it makes belongs to whoever holds it. For owners made inside `tidy`. */

@@ -161,13 +161,7 @@ export const SCHEMAS: readonly string[] = [
   "aten::dropout(Tensor input, float p, bool train) -> Tensor",
   "aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()",
   "aten::_fused_adam_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()",
-  "aten::_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()",
-  "aten::_foreach_add_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()",
-  "aten::_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()",
   "aten::_foreach_mul_.Tensor(Tensor(a!)[] self, Tensor other) -> ()",
-  "aten::_foreach_zero_(Tensor(a!)[] self) -> ()",
-  "aten::_foreach_lerp_.Scalar(Tensor(a!)[] self, Tensor[] tensors1, Scalar weight) -> ()",
-  "aten::_foreach_copy_(Tensor(a!)[] self, Tensor[] src, bool non_blocking=False) -> ()",
   "aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]",
 ];
 
@@ -1437,55 +1431,11 @@ export function _fused_adam_(self: readonly Handle[], grads: readonly Handle[], 
   callVoid(156, 15);
 }
 
-/** `aten::_foreach_add_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
-export function _foreach_add_Scalar_(self: readonly Handle[], scalar: number): void {
-  const at = putTensors(0, self);
-  putScalar(at, scalar);
-  callVoid(157, 2);
-}
-
-/** `aten::_foreach_add_.List(Tensor(a!)[] self, Tensor[] other, *, Scalar alpha=1) -> ()` */
-export function _foreach_add_List_(self: readonly Handle[], other: readonly Handle[], alpha?: number): void {
-  let at = putTensors(0, self);
-  at = putTensors(at, other);
-  putScalar(at, alpha);
-  callVoid(158, 3);
-}
-
-/** `aten::_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()` */
-export function _foreach_mul_Scalar_(self: readonly Handle[], scalar: number): void {
-  const at = putTensors(0, self);
-  putScalar(at, scalar);
-  callVoid(159, 2);
-}
-
 /** `aten::_foreach_mul_.Tensor(Tensor(a!)[] self, Tensor other) -> ()` */
 export function _foreach_mul_Tensor_(self: readonly Handle[], other: Handle): void {
   const at = putTensors(0, self);
   putTensor(at, other);
-  callVoid(160, 2);
-}
-
-/** `aten::_foreach_zero_(Tensor(a!)[] self) -> ()` */
-export function _foreach_zero_(self: readonly Handle[]): void {
-  putTensors(0, self);
-  callVoid(161, 1);
-}
-
-/** `aten::_foreach_lerp_.Scalar(Tensor(a!)[] self, Tensor[] tensors1, Scalar weight) -> ()` */
-export function _foreach_lerp_Scalar_(self: readonly Handle[], tensors1: readonly Handle[], weight: number): void {
-  let at = putTensors(0, self);
-  at = putTensors(at, tensors1);
-  putScalar(at, weight);
-  callVoid(162, 3);
-}
-
-/** `aten::_foreach_copy_(Tensor(a!)[] self, Tensor[] src, bool non_blocking=False) -> ()` */
-export function _foreach_copy_(self: readonly Handle[], src: readonly Handle[], nonBlocking?: boolean): void {
-  let at = putTensors(0, self);
-  at = putTensors(at, src);
-  putBool(at, nonBlocking);
-  callVoid(163, 3);
+  callVoid(157, 2);
 }
 
 /** `aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]` */
@@ -1493,5 +1443,5 @@ export function _foreach_norm_Scalar(self: readonly Handle[], ord?: number, dtyp
   let at = putTensors(0, self);
   at = putScalar(at, ord);
   putInt(at, dtype);
-  return callMany(164, 3);
+  return callMany(158, 3);
 }
