@@ -75,8 +75,8 @@ WT_API int32_t wt_grad_mode(int32_t on);            // -> the mode before
 // 2 allow unused. Results: one handle an input, 0 where unused.
 WT_API int32_t wt_autograd_grad(int32_t outputs, int32_t inputs, int32_t flags);
 
-// Linear layers whose weight [out, in] and bias (0: none) are frozen; quantised ones: see frozen.cpp, scales are float32.
-WT_API int32_t wt_frozen_linear(int32_t x, int32_t weight, int32_t bias);
+// Linear layers with a weight [out, in] and a bias (0: none): in 16 bits on a host; frozen in fewer bits, with float32 scales. See linear.cpp.
+WT_API int32_t wt_host_linear(int32_t x, int32_t weight, int32_t bias);
 WT_API int32_t wt_quantized_linear(int32_t x, int32_t codes, int32_t scales, int32_t kind, int32_t out);
 WT_API int32_t wt_dequantize(int32_t codes, int32_t scales, int32_t kind, int32_t out, int32_t in, int32_t dtype);
 

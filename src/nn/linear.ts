@@ -2,7 +2,7 @@
  * The linear layer. It owns its precision and its adapters, so that there is one model and not one for each precision or
  * training method.
  */
-import { type Device, type DType, frozenLinear, linear, type Tensor } from "../torch/mod.ts";
+import { type Device, type DType, hostLinear, linear, type Tensor } from "../torch/mod.ts";
 import type { Params } from "./params.ts";
 import { QuantizedWeight } from "./quantized.ts";
 
@@ -90,9 +90,8 @@ export class Linear implements Layer {
   #product(x: Tensor): Tensor {
     const weight = this.#weight;
     if (!(weight instanceof QuantizedWeight)) {
-      const isSlow = weight.dtype === "bfloat16" && weight.device === "cpu"; // see ffi/frozen.cpp
-      const isTrained = (): boolean => weight.requiresGrad || this.bias?.requiresGrad === true;
-      return (isSlow && !isTrained() ? frozenLinear : linear)(x, weight, this.bias);
+      const isSlow = weight.dtype === "bfloat16" && weight.device === "cpu";
+      return (isSlow ? hostLinear : linear)(x, weight, this.bias);
     }
     const y = weight.product(x);
     return this.bias === undefined ? y : y.add(this.bias);

@@ -24,7 +24,7 @@ export type Quantization = "fp8" | "int8" | "nf4";
 /** The largest number that a code of a row stands for. */
 const LARGEST = { fp8: 448, int8: 127 } as const;
 const NF4_BLOCK = 64;
-/** Half way between neighbouring values of nf4; the values are those of ffi/frozen.cpp. */
+/** Half way between neighbouring values of nf4; the values are those of ffi/linear.cpp. */
 const NF4_BOUNDS = [
   ...[-0.8480964004993439, -0.6106329262256622, -0.4599952697753906, -0.33967943489551544, -0.23460740596055984],
   ...[-0.13791173323988914, -0.045525018125772476, 0.03979014977812767, 0.1202552504837513, 0.2035212516784668],

@@ -38,9 +38,9 @@ export function addmm(x: Tensor, options: { a: Tensor; b: Tensor; beta?: number;
   return wrap(ops.addmm(x.handle, options.a.handle, options.b.handle, options.beta, options.alpha));
 }
 
-/** The same for a frozen weight and bias, which get no gradient: several times as fast in bfloat16 on most hosts. */
-export function frozenLinear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  return wrap(check(native().symbols.wt_frozen_linear(x.handle, weight.handle, bias?.handle ?? 0)) as Handle);
+/** The same on the host, where it is several times as fast in bfloat16 on most processors. Source: ffi/linear.cpp */
+export function hostLinear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  return wrap(check(native().symbols.wt_host_linear(x.handle, weight.handle, bias?.handle ?? 0)) as Handle);
 }
 
 /** Strides and paddings of a convolution, one number a dimension. */
@@ -124,7 +124,7 @@ export function mseLoss(x: Tensor, target: Tensor): Tensor {
 
 /**
  * How a weight [out, in] is kept in fewer bits, with float32 scales. `rows`: codes [out, in], 8-bit integers or floats, times a
- * scale for each row. `nf4`: two codes a byte [out · in / 2], times a scale for each 64 numbers. Source: ffi/frozen.cpp
+ * scale for each row. `nf4`: two codes a byte [out · in / 2], times a scale for each 64 numbers. Source: ffi/linear.cpp
  */
 export type QuantizedKind = "rows" | "nf4";
 

@@ -27,7 +27,7 @@ export const SYMBOLS = {
   wt_data: { parameters: [/* handle */ "i32"], result: "pointer" },
   wt_grad_mode: { parameters: [/* on */ "i32"], result: "i32" },
   wt_autograd_grad: { parameters: [/* outputs */ "i32", /* inputs */ "i32", /* flags */ "i32"], result: "i32" },
-  wt_frozen_linear: { parameters: [/* x */ "i32", /* weight */ "i32", /* bias */ "i32"], result: "i32" },
+  wt_host_linear: { parameters: [/* x */ "i32", /* weight */ "i32", /* bias */ "i32"], result: "i32" },
   wt_quantized_linear: {
     parameters: [/* x */ "i32", /* codes */ "i32", /* scales */ "i32", /* kind */ "i32", /* out */ "i32"],
     result: "i32",

@@ -6,7 +6,8 @@ import { fixedNoiseLoss } from "../../src/train/mod.ts";
 import { Denoising, loadTransformer, openModel, type VelocityModel } from "../../src/wan/mod.ts";
 import { loadVae } from "../../src/wan/vae/mod.ts";
 import { I2V, T2V, TI2V } from "../support/session.ts";
-import { allFreed, CARD, cardTest, off } from "../support/gpu.ts";
+import { allFreed, CARD, cardTest } from "../support/gpu.ts";
+import { off } from "../support/near.ts";
 import { leakFree } from "../support/torch.ts";
 
 /**

@@ -22,7 +22,8 @@ import { trainStep } from "../../src/train/step.ts";
 import { makeTrainee, type OwnedTrainee } from "../../src/train/trainee.ts";
 import { openModel } from "../../src/wan/mod.ts";
 import { TI2V } from "../support/session.ts";
-import { CARD, cardTest, off } from "../support/gpu.ts";
+import { CARD, cardTest } from "../support/gpu.ts";
+import { off } from "../support/near.ts";
 import { leakFree } from "../support/torch.ts";
 import type { Sections } from "../support/workplace.ts";
 

@@ -1,15 +1,6 @@
 /** What tests on a card share. Where there is none they are skipped, and that is said. */
 import assert from "node:assert/strict";
-import {
-  cudaDeviceCount,
-  type Device,
-  deviceMemory,
-  linear,
-  noGrad,
-  ones,
-  type Tensor,
-  tidy,
-} from "../../src/torch/mod.ts";
+import { cudaDeviceCount, type Device, deviceMemory, linear, noGrad, ones, tidy } from "../../src/torch/mod.ts";
 import { useTorch } from "./torch.ts";
 
 await useTorch();
@@ -22,12 +13,6 @@ if (missing) console.log("skipped: there is no card, or libtorch was built witho
 /** A test that needs a card. */
 export function cardTest(name: string, fn: () => void | Promise<void>): void {
   Deno.test({ name, ignore: missing, fn });
-}
-
-/** How far a tensor is from the one it should be, relative to that one's length; both may be anywhere. */
-export function off(x: Tensor, wanted: Tensor): number {
-  const [a, b] = [x, wanted].map((y) => y.detach().to({ device: "cpu", dtype: "float32" })) as [Tensor, Tensor];
-  return a.sub(b).norm().item() / b.norm().item();
 }
 
 /** Asserts that a card's tensors are as many bytes after some work as before; the libraries' work space is made first. */

@@ -11,3 +11,9 @@ export function near(x: Tensor, wanted: readonly number[], tolerance = 1e-6): vo
     assert(gap <= tolerance * Math.max(1, Math.abs(value)), `element ${i}: ${values[i]}, wanted ${value}`);
   });
 }
+
+/** How far a tensor is from the one it should be, relative to that one's length; both may be anywhere. */
+export function off(x: Tensor, wanted: Tensor): number {
+  const [a, b] = [x, wanted].map((y) => y.detach().to({ device: "cpu", dtype: "float32" })) as [Tensor, Tensor];
+  return a.sub(b).norm().item() / b.norm().item();
+}

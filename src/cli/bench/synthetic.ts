@@ -68,7 +68,7 @@ function configOf({ method, rank }: StepShape, steps: number): SettledConfig {
     data: { sources: [{ path: "synthetic" }] },
     method: method === "lora" ? { kind: "lora", rank } : { kind: "full" },
     train: { steps, timesteps: { law: "uniform", shift: 1 } },
-    optim: { learningRate: 1e-4, warmupSteps: 0, decayAll: true },
+    optim: { learningRate: 1e-4, warmupSteps: 0, decayAll: true, rounding: "nearest" }, // as other programs do
   };
   return settleSteps(parseConfig(JSON.stringify(text), { path: "bench.jsonc" }), { batchesPerEpoch: 1 });
 }

@@ -1,4 +1,4 @@
-// Linear layers with frozen weights, whole or in fewer bits. A quantised weight is decoded for each product, forward and backward,
+// Linear layers in 16 bits on a host, and with frozen weights in fewer bits. Such a weight is decoded for each product, forward and backward,
 // and is never part of a graph: what a graph holds are the codes.
 #include <ATen/Functions.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -105,16 +105,32 @@ at::Tensor times_weight(const at::Tensor& grad, const at::Tensor& weight) {
   return dx.to(grad.scalar_type()).reshape(sizes);
 }
 
-// y = x * w^T for a frozen weight.
-struct FrozenLinear : torch::autograd::Function<FrozenLinear> {
+// grad^T * x over all rows, the gradient of w in x * w^T, in grad's type.
+at::Tensor rows_product(const at::Tensor& grad, const at::Tensor& x) {
+  const auto flat = [&](const at::Tensor& y) {
+    const at::Tensor rows = y.reshape({-1, y.size(-1)});
+    return is_slow(grad) ? rows.to(at::kFloat) : rows;
+  };
+  return at::mm(flat(grad).t(), flat(x)).to(grad.scalar_type());
+}
+
+// y = x * w^T + b in 16 bits on a host. Weight and bias may want gradients or not; only what they need is kept.
+struct HostLinear : torch::autograd::Function<HostLinear> {
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
       const std::optional<at::Tensor>& bias) {
-    context->save_for_backward({weight});
+    context->save_for_backward({weight, weight.requires_grad() ? x : at::Tensor()});
+    context->saved_data["biased"] = bias.has_value();
     return product(x, weight, bias);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list grads) {
-    return {times_weight(grads[0], context->get_saved_variables()[0]), at::Tensor(), at::Tensor()};
+    const auto saved = context->get_saved_variables();
+    const at::Tensor& grad = grads[0];
+    at::Tensor dx, dw, db;
+    if (context->needs_input_grad(0)) dx = times_weight(grad, saved[0]);
+    if (context->needs_input_grad(1)) dw = rows_product(grad, saved[1]);
+    if (context->saved_data["biased"].toBool() && context->needs_input_grad(2)) db = grad.reshape({-1, grad.size(-1)}).sum(0, false, at::kFloat).to(grad.scalar_type());
+    return {dx, dw, db};
   }
 };
 
@@ -155,10 +171,10 @@ void check_size(const at::Tensor& codes, Kind kind, Shape shape) {
 
 }  // namespace
 
-int32_t wt_frozen_linear(int32_t x, int32_t weight, int32_t bias) {
+int32_t wt_host_linear(int32_t x, int32_t weight, int32_t bias) {
   return guarded([&] {
     const std::optional<at::Tensor> added = bias ? std::optional(tensors.at(bias)) : std::nullopt;
-    return put_tensor(FrozenLinear::apply(tensors.at(x), tensors.at(weight), added));
+    return put_tensor(HostLinear::apply(tensors.at(x), tensors.at(weight), added));
   });
 }
 
