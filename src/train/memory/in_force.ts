@@ -184,7 +184,7 @@ function planFacts({ model, params, trained }: PlannedModel, options: PlanOption
   const onHost = device === "cpu";
   // Looked at now, as libraries take memory of their own when they are first computed with.
   const programBytes = (options.programBytes ?? programMemory)();
-  const { allocated, free } = deviceMemory(device);
+  const { allocated, reserved, free } = deviceMemory(device);
   const { blockWeights } = model;
   const movable = blockWeights !== undefined;
   const here = blockWeights?.places.filter((place) => place === "resident").length ?? numBlocks;
@@ -201,7 +201,7 @@ function planFacts({ model, params, trained }: PlannedModel, options: PlanOption
     ? SHARE * (available + Deno.memoryUsage().rss)
     : free === undefined
     ? Infinity
-    : SHARE * (free + allocated);
+    : SHARE * (free + reserved);
   const budgetBytes = memory.budgetGiB === "auto" ? auto : memory.budgetGiB * GIB;
   const away = !onHost && numBlocks * weightBytes < SHARE * available ? "streamed" : "mapped";
   return { numBlocks, costs, programBytes, fixedBytes, update, budgetBytes, away, movable, onHost };
