@@ -1,5 +1,5 @@
-// Linear layers in 16 bits on a host, and with frozen weights in fewer bits. Such a weight is decoded for each product, forward and backward,
-// and is never part of a graph: what a graph holds are the codes.
+// Linear layers in 16 bits on a host, and with frozen weights in fewer bits. A quantised weight is decoded for each product, forward
+// and backward, and is never part of a graph: what a graph holds are the codes.
 #include <ATen/Functions.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -129,7 +129,9 @@ struct HostLinear : torch::autograd::Function<HostLinear> {
     at::Tensor dx, dw, db;
     if (context->needs_input_grad(0)) dx = times_weight(grad, saved[0]);
     if (context->needs_input_grad(1)) dw = rows_product(grad, saved[1]);
-    if (context->saved_data["biased"].toBool() && context->needs_input_grad(2)) db = grad.reshape({-1, grad.size(-1)}).sum(0, false, at::kFloat).to(grad.scalar_type());
+    if (context->saved_data["biased"].toBool() && context->needs_input_grad(2)) {
+      db = grad.reshape({-1, grad.size(-1)}).sum(0, false, at::kFloat).to(grad.scalar_type());
+    }
     return {dx, dw, db};
   }
 };

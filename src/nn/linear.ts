@@ -90,8 +90,8 @@ export class Linear implements Layer {
   #product(x: Tensor): Tensor {
     const weight = this.#weight;
     if (!(weight instanceof QuantizedWeight)) {
-      const isSlow = weight.dtype === "bfloat16" && weight.device === "cpu";
-      return (isSlow ? hostLinear : linear)(x, weight, this.bias);
+      const product = weight.dtype === "bfloat16" && weight.device === "cpu" ? hostLinear : linear;
+      return product(x, weight, this.bias);
     }
     const y = weight.product(x);
     return this.bias === undefined ? y : y.add(this.bias);

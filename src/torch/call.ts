@@ -174,25 +174,32 @@ export function check(code: number): number {
 export function shimError(code: number, context = ""): TorchError | OutOfMemory {
   const text = readText(native()).trim().split("\n")[0] ?? "";
   const message = context === "" ? text : `${context}: ${text}`;
-  if (code === OUT_OF_MEMORY) {
-    return new OutOfMemory(`Out of memory: ${message}`, {
-      cure: "Use a smaller resolution, fewer frames or batchSize 1, or set memory.plan to auto.",
-    });
-  }
-  return new TorchError(message);
+  return failure(code, { message, outOfMemory: `Out of memory: ${message}` });
 }
 
 function callError(code: number, op: number, nargs: number): TorchError | OutOfMemory {
-  const failure = readText(native());
+  const told = readText(native());
   const values = describeArguments(nargs);
   const schema = schemaOf(native(), op);
-  writeText(native(), failure.slice(0, 4096));
-  const text = failure.trim().split("\n")[0] ?? "";
+  writeText(native(), told.slice(0, 4096));
+  const text = told.trim().split("\n")[0] ?? "";
   const message = `${schema.slice(0, schema.indexOf("("))}(${values}): ${text}`;
+  return failure(code, { message, outOfMemory: `Out of memory in ${message}` });
+}
+
+/** What libtorch refused, with a cure where one is known. */
+function failure(
+  code: number,
+  { message, outOfMemory }: { message: string; outOfMemory: string },
+): TorchError | OutOfMemory {
   if (code === OUT_OF_MEMORY) {
-    return new OutOfMemory(`Out of memory in ${message}`, {
+    return new OutOfMemory(outOfMemory, {
       cure: "Use a smaller resolution, fewer frames or batchSize 1, or set memory.plan to auto.",
     });
+  }
+  // `setDeterministic`, and an operator that has no such form.
+  if (message.includes("deterministic implementation")) {
+    return new TorchError(message, { cure: "Set train.deterministic to false." });
   }
   return new TorchError(message);
 }

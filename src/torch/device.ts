@@ -69,7 +69,8 @@ export function limitHostMemory(bytes: number | undefined): void {
 
 /**
  * Whether operators on a card give the same bits for the same inputs each time, as they do on the host. Off until set; some
- * operators are slower so, and the backward of attention is the one that is felt.
+ * operators are slower so, and the backward of attention is the one that is felt. One that has no such form is refused from then
+ * on, with a {TorchError}.
  */
 export function setDeterministic(on: boolean): void {
   check(native().symbols.wt_deterministic(Number(on)));

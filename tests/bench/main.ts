@@ -1,8 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
  * `deno task bench [op|block|step|weights|frames ...] [--rounds N] [--threads N] [--sizes tiny,mid] [--dtypes float32]
- * [--methods lora,full] [--recompute off,on]`:
- * speed on this machine, or of steps on a card with `--device cuda:0`; `--cpu` takes processor time for steps and frames,
+ * [--methods lora,full] [--recompute off,on]`: speed on this machine, or of steps on a card with `--device cuda:0`; `--cpu` takes processor time for steps and frames,
  * for a busy machine. Where `python3` has PyTorch, the same work runs in eager Python in turns with ours, and the ratios
  * are what counts: a machine that has other things to do slows both. Ends with 1 where frames come slower than they must.
  * `plan [--folder DIR] [--cases WORDS]` holds `wantune plan` against the memory of runs, half an hour in all.

@@ -4,8 +4,10 @@
  * one; then one expert of 14B is trained for one. Each part runs in a process of its own, whose peak of resident memory is what
  * counts. Ends with 1 if a bound does not hold; says what it skips for want of disk or memory.
  *
- *     ./dev test:large [--tiny] [PART ...]   parts: fuzz, opening, sampling, training, expert; WANTUNE_LARGE_DIR names the folder to work in (default: the system's for temporary files);
- *                                 --tiny takes models of the same structure that are made in seconds, to try the checks themselves
+ *     ./dev test:large [--tiny] [PART ...]
+ *
+ * Parts: fuzz, opening, sampling, training, expert; all unless named. WANTUNE_LARGE_DIR names the folder to work in (default: the
+ * system's for temporary files); --tiny takes models of the same structure that are made in seconds, to try the checks themselves.
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";

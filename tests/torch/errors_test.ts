@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { ConfigError, OutOfMemory, TorchError } from "../../src/base/mod.ts";
 import { type Device, empty, liveHandles, ones, ops, type Tensor, tensor, tidy, zeros } from "../../src/torch/mod.ts";
-import { native } from "../../src/torch/library.ts";
+import { shimError } from "../../src/torch/call.ts";
+import { native, writeText } from "../../src/torch/library.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
 
 await useTorch();
@@ -151,4 +152,14 @@ Deno.test("tensors of the meta device have shapes and no values", () => {
     assert.deepEqual([y.shape, y.device], [[1024 * 1024, 1024], "meta"]);
     assert.throws(() => x.toBytes(), { name: "TorchError" });
   });
+});
+
+Deno.test("an operator that cannot give the same bits each time is refused with a cure", () => {
+  // What libtorch says on a card; the host has no such operator among ours.
+  const text = "cumsum_cuda_kernel does not have a deterministic implementation, but you set another mode";
+  const { symbols } = native();
+  assert.equal(symbols.wt_operator(writeText(native(), "aten::none")), -6); // so that the shim has a text
+  const told = shimError(-1, text);
+  assert(told instanceof TorchError);
+  assert.equal(told.cure, "Set train.deterministic to false.");
 });
