@@ -113,7 +113,10 @@ int32_t wt_requires_grad(int32_t handle, int32_t on) {
 int32_t wt_sole(int32_t handle) {
   return guarded([&]() -> int32_t {
     const at::Tensor& tensor = tensors.at(handle);
-    return tensor.use_count() == 1 && tensor.has_storage() && tensor.storage().use_count() == 1 && tensor.is_contiguous();
+    if (tensor.use_count() != 1 || !tensor.has_storage() || !tensor.is_contiguous()) return 0;
+    // Backward transposes many a gradient at the end: a view, which keeps the tensor it was made of. That one may be nobody else's.
+    const bool of_a_base = tensor.is_view() && tensor._base().use_count() == 1 && tensor._base().numel() == tensor.numel();
+    return tensor.storage().use_count() == (of_a_base ? 2 : 1);
   });
 }
 

@@ -49,6 +49,18 @@ Deno.test("GradientStore takes over a gradient whose elements nobody else has, a
   });
 });
 
+Deno.test("A view is sole where what it was made of is nobody else's", () => {
+  leakFree(() => {
+    const back = tidy(() => ones([2, 3]).t().t());
+    const twins = tidy(() => {
+      const base = ones([2, 2]);
+      return [base.view([2, 2]), base.view([2, 2])];
+    });
+    const part = tidy(() => ones([2, 2]).narrow(0, 0, 1));
+    assert.deepEqual([back, ...twins, part].map(({ isSole }) => isSole), [true, false, false, false]);
+  });
+});
+
 Deno.test("GradientStore outlives the scope a gradient was made in, until it is cleared", () => {
   leakFree(() => {
     const a = zeros([1]);
