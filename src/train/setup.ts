@@ -19,7 +19,7 @@ import { folderEncoders } from "./encoders.ts";
 import { guidanceOf } from "./guidance.ts";
 import { checkGivenFrames } from "./given_frames.ts";
 import { splitDataset, withHeldOutSources } from "./held_out.ts";
-import { settleSteps } from "./length.ts";
+import { settleSteps, warnOfWarmUp } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
 import { checkSamplePictures } from "./pictures.ts";
 import { planExperts } from "./memory/session_plan.ts";
@@ -117,6 +117,7 @@ export async function setUp(
       }),
     )
   );
+  for (const own of new Set(trainees.map((trainee) => trainee.config))) warnOfWarmUp(own, emit);
   const owned = stack.move();
   return {
     ...{ config, dataset, heldOut, trainees, text, device, dtype, models, variant: models.variant.name },

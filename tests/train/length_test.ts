@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/mod.ts";
-import { settleSteps } from "../../src/train/length.ts";
+import { settleSteps, warnOfWarmUp } from "../../src/train/length.ts";
 
 function stepsOf(train: Record<string, number>): number {
   const text = JSON.stringify({ model: { weights: "." }, data: { sources: [{ path: "." }] }, train });
@@ -16,4 +16,26 @@ Deno.test("settleSteps() counts epochs in optimizer steps, rounded up to whole o
 Deno.test("settleSteps() takes the shorter of steps and epochs", () => {
   assert.equal(stepsOf({ steps: 25, epochs: 3 }), 25);
   assert.equal(stepsOf({ steps: 35, epochs: 3 }), 30);
+});
+
+Deno.test("a run that ends before its learning rate is at its height is warned of", () => {
+  const warnings = (steps: number, warmupSteps: number): string[] => {
+    const said: string[] = [];
+    const text = {
+      model: { weights: "." },
+      data: { sources: [{ path: "." }] },
+      train: { steps },
+      optim: { warmupSteps },
+    };
+    const config = settleSteps(parseConfig(JSON.stringify(text), { path: "/nowhere/a.jsonc" }), {
+      batchesPerEpoch: 10,
+    });
+    warnOfWarmUp(config, (event) => event.type === "warning" && said.push(`${event.message}: ${event.cure}`));
+    return said;
+  };
+  assert.deepEqual(warnings(30, 30), [
+    "the run ends before its learning rate is at its height: that rises over 30 steps, and the run takes 30: set " +
+    "optim.warmupSteps to 3, or train longer",
+  ]);
+  assert.deepEqual([warnings(31, 30), warnings(5, 0), warnings(1, 1)], [[], [], []]);
 });
