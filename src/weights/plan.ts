@@ -11,10 +11,15 @@ export type SavedDType = "float32" | "bfloat16" | "float16" | "fp8_scaled";
 
 /** The largest number of float8_e4m3fn. */
 const FP8_MAX = 448;
-/** Linears inside of blocks: by far the most of a model, and what every reader of such files expects in fp8. */
-const QUANTISED = /^(blocks\.\d+\.(attn[12]|ffn)\.|encoder\.block\.\d+\..*(SelfAttention|DenseReluDense)\.).*\.weight$/;
+/**
+ * Linears inside of blocks: by far the most of a model, and all that readers apply scales to. The encoder's table of relative
+ * positions lies among them and is an embedding, of which ComfyUI would take the codes for the numbers.
+ * Source: ComfyUI comfy/ops.py (scales are read by Linear alone), comfy/text_encoders/t5.py, T5Attention
+ */
+const QUANTISED =
+  /^(blocks\.\d+\.(attn[12]|ffn)\..*|encoder\.block\.\d+\.layer\.\d+\.(SelfAttention\.[qkvo]|DenseReluDense\.w\w+))\.weight$/;
 /** What fp8 files hold in full: rounding it costs quality and saves nothing. */
-const KEPT = /(scale_shift_table|time_embedder|norm|patch_embedding)/;
+const KEPT = /(scale_shift_table|time_embedder|norm|patch_embedding|relative_attention_bias)/;
 
 /** How weights are written. */
 export interface PlanOptions {

@@ -142,6 +142,25 @@ Deno.test("scaled fp8 files hold Linears in fp8 and come back within fp8's preci
     });
   }));
 
+Deno.test("scaled fp8 text encoders hold the Linears in fp8, and tables, whose scales ComfyUI does not apply, in full", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const path = join(folder, "umt5.safetensors");
+      using weights = openModel(join(CHECKPOINTS, "ti2v_5b")).openWeights("text_encoder");
+      saveSingleFile(weights, path, { component: "text_encoder", dtype: "fp8_scaled" });
+      using stored = openWeights(path);
+      const fp8 = stored.keys().filter((key) => stored.dtypeOf(key) === "float8_e4m3fn" && key !== "scaled_fp8");
+      // what comfy/text_encoders/t5.py makes of operations.Linear; the rest are operations.Embedding and T5LayerNorm
+      const linear = /^encoder\.block\.\d+\.layer\.(0\.SelfAttention\.[qkvo]|1\.DenseReluDense\.w(i_0|i_1|o))\.weight$/;
+      assert.deepEqual(fp8, weights.keys().filter((key) => linear.test(key)).sort());
+      const scales = stored.keys().filter((key) => key.endsWith("scale_weight"));
+      assert.deepEqual(scales, fp8.map((key) => key.replace(/weight$/, "scale_weight")));
+      const table = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
+      assert.equal(stored.dtypeOf(table), "float32");
+      assert.ok(stored.load(table).equal(weights.load(table, { dtype: "float32" })));
+    });
+  }));
+
 Deno.test("tensors without an official name are refused, not lost", () => {
   leakFree(() => {
     using full: Weights = openModel(join(CHECKPOINTS, "ti2v_5b")).openWeights("transformer");
