@@ -45,6 +45,8 @@ export function saveOutputs(session: SavedSession, { folder, step }: { folder: s
   }
 }
 
+type AdapterMaps = Readonly<Partial<Record<AdapterComponent, AdapterMap>>>;
+
 interface FormatOptions {
   readonly folder: string;
   readonly step: number;
@@ -52,28 +54,22 @@ interface FormatOptions {
 }
 
 /**
- * Adapters in one format. In diffusers' naming both experts go into one file; the others have one for each, and where the text
- * encoder is trained too a third, as it belongs to neither.
+ * Adapters in one format: a file for each expert, and where both are trained along with the text encoder a third, as it belongs
+ * to neither.
  */
 function saveFormat(session: SavedSession, options: FormatOptions): string[] {
   const { trainees, text } = session;
-  const textMap: Partial<Record<AdapterComponent, AdapterMap>> = text?.adapters === undefined
-    ? {}
-    : { text_encoder: text.adapters.modules };
-  if (options.format === "diffusers" || trainees.length === 1) {
-    const maps = trainees.map((trainee) => [componentOf(trainee.expert), modulesOf(trainee)]);
-    const ending = trainees.length === 1 ? expertEnding(trainees[0]?.expert ?? "only") : "";
-    return [saveMaps(session, { ...options, ending, of: trainees, maps: { ...Object.fromEntries(maps), ...textMap } })];
-  }
+  const textMap: AdapterMaps = text?.adapters === undefined ? {} : { text_encoder: text.adapters.modules };
+  const beside = trainees.length === 1 ? textMap : {};
   const experts = trainees.map((trainee) =>
     saveMaps(session, {
       ...options,
       ending: expertEnding(trainee.expert),
       of: [trainee],
-      maps: { [componentOf(trainee.expert)]: modulesOf(trainee) },
+      maps: { [componentOf(trainee.expert)]: modulesOf(trainee), ...beside },
     })
   );
-  if (text?.adapters === undefined) return experts;
+  if (text?.adapters === undefined || trainees.length === 1) return experts;
   return [...experts, saveMaps(session, { ...options, ending: "-text-encoder", of: trainees, maps: textMap })];
 }
 
@@ -82,7 +78,7 @@ function saveMaps(
   options: FormatOptions & {
     ending: string;
     of: readonly Trainee[];
-    maps: Readonly<Partial<Record<AdapterComponent, AdapterMap>>>;
+    maps: AdapterMaps;
   },
 ): string {
   const { folder, step, format, ending, of, maps } = options;

@@ -46,9 +46,10 @@ const LORA_ENDINGS: Record<AdapterNaming, Partial<Record<Part, string>>> = {
 
 /**
  * Writes adapters to one file.
- * @param models by the model they belong to; files in ComfyUI's and musubi-tuner's naming do not say which expert is meant, so
- * they hold one transformer's
- * @throws {WeightsError} if two experts are to go into such a file, or a module has no name in the naming
+ * @param models by the model they belong to. No program's names say which expert is meant (diffusers loads either from names
+ * under `transformer.`: src/diffusers/loaders/lora_pipeline.py, WanLoraLoaderMixin.load_lora_weights), so a file holds one
+ * transformer's
+ * @throws {WeightsError} if two experts are to go into the file, or a module has no name in the naming
  * @throws {DiskError} if the disk refuses
  */
 export function saveAdapters(
@@ -58,13 +59,10 @@ export function saveAdapters(
 ): void {
   const { naming, metadata } = options;
   const given = Object.entries(models) as [AdapterComponent, AdapterMap][];
-  if (naming !== "diffusers" && models.transformer !== undefined && models.transformer_2 !== undefined) {
-    throw new WeightsError(
-      `Cannot save the adapters of both experts in "${path}": ${naming} files do not tell them apart`,
-      {
-        cure: "save a file for each expert, or one file in the naming of diffusers",
-      },
-    );
+  if (models.transformer !== undefined && models.transformer_2 !== undefined) {
+    throw new WeightsError(`Cannot save the adapters of both experts in "${path}": files do not tell them apart`, {
+      cure: "save a file for each expert",
+    });
   }
   const planned = given.flatMap(([component, modules]) =>
     [...modules].flatMap(([module, adapter]) => {
@@ -83,13 +81,18 @@ function placeIn(
   naming: AdapterNaming,
   { component, module }: { component: AdapterComponent; module: string },
 ): string | undefined {
-  if (naming === "diffusers") return `${component}.${module}.`;
+  if (naming === "diffusers") return `${writtenComponent(component)}.${module}.`;
   if (component === "text_encoder") {
     return naming === "comfy" ? `text_encoders.umt5xxl.transformer.${module}.` : `lora_te_${umt5ToKohya(module)}.`;
   }
   const name = naming === "comfy" ? diffusersToOriginal(module) : diffusersToKohya(module);
   if (name === undefined) return undefined;
   return naming === "comfy" ? `diffusion_model.${name}.` : `lora_unet_${name}.`;
+}
+
+/** What diffusers' files call a model: either expert is the transformer that the file is loaded into. */
+function writtenComponent(component: AdapterComponent): AdapterComponent {
+  return component === "transformer_2" ? "transformer" : component;
 }
 
 function planModule(
@@ -152,7 +155,8 @@ function magnitudeShape(magnitude: Tensor, naming: AdapterNaming): readonly numb
 
 /** The header entry that tells diffusers rank and alpha, for all models together. */
 function peftConfig(models: readonly [AdapterComponent, AdapterMap][]): string | undefined {
-  const configs = models.flatMap(([component, modules]) => {
+  const configs = models.flatMap(([model, modules]) => {
+    const component = writtenComponent(model);
     const numbers = [...modules].flatMap(([module, { tensors: { down }, alpha }]) =>
       down === undefined ? [] : [[module, { rank: down.size(0), alpha: alpha ?? down.size(0) }] as const]
     );

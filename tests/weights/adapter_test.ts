@@ -8,6 +8,8 @@ import {
   type AdapterNaming,
   type AdapterTensors,
   describeLora,
+  expertEntry,
+  expertInHeader,
   metadataLines,
   openWeights,
   parseAdapterKey,
@@ -111,41 +113,63 @@ Deno.test("adapters of every kind keep their numbers in every naming", () =>
     });
   }));
 
-Deno.test("one file of diffusers holds both experts and the text encoder; other namings need a file each", () =>
+Deno.test("a file holds one expert's adapters and the text encoder's; in diffusers' naming either expert is the transformer", () =>
   withFolder((folder) => {
-    const path = join(folder, "both.safetensors");
+    const path = join(folder, "a.safetensors");
     leakFree(() => {
       const of = (seed: number, module: string): AdapterMap =>
-        new Map([[module, { kind: "lora", tensors: { down: numbers(seed, 8), up: numbers(8, seed) }, alpha: seed }]]);
+        new Map([[module, { kind: "lora", tensors: { down: numbers(seed, 8), up: numbers(8, seed) }, alpha: 5 }]]);
       const q = "blocks.0.attn1.to_q", t = "encoder.block.0.layer.0.SelfAttention.q";
       const models = { transformer: of(2, q), transformer_2: of(3, q), text_encoder: of(4, t) };
-      saveAdapters(path, models, { naming: "diffusers" });
-      using file = AdapterFile.open(path);
-      assert.deepEqual([...file.components].sort(), ["text_encoder", "transformer", "transformer_2"]);
-      for (const [component, modules] of Object.entries(models)) {
-        using read = readAdapters(path, { component: component as keyof typeof models });
-        same(read.modules, modules);
-      }
-      assert.throws(() => readAdapters(path), /holds adapters for .* and /);
-      for (const naming of ["comfy", "musubi"] as const) {
+      for (const naming of NAMINGS) {
         assert.throws(() => saveAdapters(path, models, { naming }), /do not tell them apart/);
-        const one = join(folder, `${naming}.safetensors`);
-        saveAdapters(one, { transformer_2: models.transformer_2, text_encoder: models.text_encoder }, { naming });
-        using low = readAdapters(one, { component: "transformer_2" }),
-          text = readAdapters(one, { component: "text_encoder" });
+        saveAdapters(path, { transformer_2: models.transformer_2, text_encoder: models.text_encoder }, { naming });
+        using low = readAdapters(path, { component: "transformer_2" }),
+          text = readAdapters(path, { component: "text_encoder" });
         same(low.modules, models.transformer_2);
         same(text.modules, models.text_encoder);
       }
-      // a file of diffusers for either expert is under transformer
-      saveAdapters(path, { transformer: models.transformer }, { naming: "diffusers" });
-      using low = readAdapters(path, { component: "transformer_2" });
-      same(low.modules, models.transformer);
-      saveAdapters(path, { transformer_2: models.transformer }, { naming: "diffusers" });
+      // diffusers loaders/peft.py, load_lora_adapter: of a file for either expert it takes what begins with "transformer."
+      saveAdapters(path, { transformer_2: models.transformer_2 }, { naming: "diffusers" });
+      using file = openWeights(path);
+      assert.deepEqual([...file.keys()].sort(), ["lora_A", "lora_B"].map((part) => `transformer.${q}.${part}.weight`));
+      const config = JSON.parse(file.metadata.get("lora_adapter_metadata") ?? "");
+      assert.deepEqual([config["transformer.r"], config["transformer.lora_alpha"]], [3, 5]);
+      assert.throws(() => readAdapters(path, { component: "text_encoder" }), /not for text_encoder/);
+    });
+  }));
+
+Deno.test("a file that names both experts is read, each under its own name", () =>
+  withFolder((folder) => {
+    const path = join(folder, "both.safetensors");
+    leakFree(() => {
+      const q = "blocks.0.attn1.to_q", t = "encoder.block.0.layer.0.SelfAttention.q";
+      const ranks = { [`transformer.${q}`]: 2, [`transformer_2.${q}`]: 3, [`text_encoder.${t}`]: 4 };
+      saveSafetensors(
+        path,
+        Object.fromEntries(
+          Object.entries(ranks).flatMap(([place, rank]) => [
+            [`${place}.lora_A.weight`, numbers(rank, 8)],
+            [`${place}.lora_B.weight`, numbers(8, rank)],
+          ]),
+        ),
+      );
+      using file = AdapterFile.open(path);
+      assert.deepEqual([...file.components].sort(), ["text_encoder", "transformer", "transformer_2"]);
+      for (const [place, rank] of Object.entries(ranks)) {
+        const [component = "", ...rest] = place.split(".");
+        using read = readAdapters(path, { component: component as "transformer" });
+        assert.equal(read.modules.get(rest.join("."))?.tensors.down?.size(0), rank);
+      }
+      assert.throws(() => readAdapters(path), /holds adapters for .* and /);
+      saveSafetensors(path, {
+        [`transformer_2.${q}.lora_A.weight`]: numbers(3, 8),
+        [`transformer_2.${q}.lora_B.weight`]: numbers(8, 3),
+      });
       assert.throws(
         () => readAdapters(path, { component: "transformer" }),
         /is for transformer_2, not for transformer/,
       );
-      assert.throws(() => readAdapters(path, { component: "text_encoder" }), /not for text_encoder/);
     });
   }));
 
@@ -217,7 +241,12 @@ Deno.test("the header tells the facts of the run, its config and hash", () => {
   assert.equal(metadata["modelspec.timestep_range"], "875,1000");
   assert.equal(metadata["wantune.config"], '{"seed":1}');
   assert.equal(metadata["wantune.config_hash"], "abc");
-  assert.equal(JSON.parse(metadata.ss_network_args ?? "").expert, "high");
+  const header = new Map(Object.entries(metadata));
+  assert.equal(expertInHeader(header), "high");
+  const other = expertEntry(header, "low");
+  assert.deepEqual(other, { ss_network_args: '{"trained_alpha":8,"expert":"low"}' });
+  assert.equal(expertInHeader(new Map(Object.entries(other))), "low");
+  assert.equal(expertInHeader(new Map([["ss_network_args", '"x']])), undefined);
   const lines = metadataLines(new Map([["a", "x\n  y"], ["b", "z".repeat(300)]]));
   assert.deepEqual(lines, ["a: x y", `b: ${"z".repeat(97)}... (300 characters)`]);
 });

@@ -8,8 +8,8 @@ import type { AdapterComponent, AdapterModules } from "../../weights/mod.ts";
 export function registerLora(convert: Command): void {
   convert.command("lora")
     .description(
-      "Writes a LoRA, LoKr, LoHa or DoRA under other names; its numbers stay as they are. Files of ComfyUI and musubi do " +
-        "not say which of two experts they are for: --expert takes one of them out of a file of both.",
+      "Writes a LoRA, LoKr, LoHa or DoRA under other names; its numbers stay as they are. No program's names say which of " +
+        "two experts a file is for: --expert takes one of them out of a file of both.",
     )
     .argument("<in>", "safetensors file in any naming")
     .argument("<out>", "safetensors file to write")
@@ -38,7 +38,7 @@ interface LoraCommand {
 }
 
 async function convertLora(input: string, out: string, options: LoraCommand): Promise<void> {
-  const { AdapterFile, saveAdapters } = await import("../../weights/mod.ts");
+  const { AdapterFile, expertEntry, saveAdapters } = await import("../../weights/mod.ts");
   const { dirname } = await import("node:path");
   const { makeFolder } = await import("../../base/mod.ts");
   const { checkFree } = await import("./place.ts");
@@ -52,8 +52,8 @@ async function convertLora(input: string, out: string, options: LoraCommand): Pr
   const models: Partial<Record<AdapterComponent, AdapterModules["modules"]>> = {};
   const wanted: AdapterComponent = expert === "low" ? "transformer_2" : "transformer";
   const both = file.components.filter((name) => name !== "text_encoder").length > 1;
-  if (both && expert === undefined && to !== "diffusers") {
-    throw new ConfigError(`Cannot write "${out}" in the naming of ${to}: ${input} holds LoRAs of both experts`, {
+  if (both && expert === undefined) {
+    throw new ConfigError(`Cannot write "${out}" as one file: ${input} holds LoRAs of both experts`, {
       cure: "convert it twice, with --expert high and with --expert low",
     });
   }
@@ -63,7 +63,10 @@ async function convertLora(input: string, out: string, options: LoraCommand): Pr
   }
   if (expert !== undefined) models[wanted] = stack.use(file.read(file.componentFor(wanted))).modules;
   const own = new Set(["format", "lora_adapter_metadata"]); // of the naming, written anew
-  const metadata = Object.fromEntries([...file.metadata].filter(([key]) => !own.has(key)));
+  const metadata = {
+    ...Object.fromEntries([...file.metadata].filter(([key]) => !own.has(key))),
+    ...(expert === undefined ? {} : expertEntry(file.metadata, expert)),
+  };
   makeFolder(dirname(out));
   saveAdapters(out, models, { naming: to === "comfyui" ? "comfy" : to, dtype, metadata });
   const numModules = Object.values(models).reduce((sum, modules) => sum + modules.size, 0);
