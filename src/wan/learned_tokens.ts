@@ -1,5 +1,6 @@
 /** Learned tokens (textual inversion): words of a prompt with vectors of their own, one or several places long. */
 import type { Tokenizer } from "./tokenizer.ts";
+import { isWord, tokenPattern } from "./tokenizer_added.ts";
 
 /** A learned token and how many vectors it has. */
 export interface LearnedToken {
@@ -21,13 +22,30 @@ export interface LearnedTokenizer {
  * @throws {WeightsError} if a token is a word already
  */
 export function learnTokens(tokenizer: Tokenizer, tokens: readonly LearnedToken[]): LearnedTokenizer {
-  const words = tokens.map(wordsOf);
+  const words = new Map(tokens.map((token) => [token.token, wordsOf(token)]));
   const firstId = tokenizer.vocabSize;
+  const contents = tokens.flatMap((token) =>
+    wordsOf(token).map((content) => ({ content, whole: isWord(token.token) }))
+  );
+  const known = tokenizer.withAddedTokens(contents.map((content, i) => ({ id: firstId + i, ...content })));
+  const pattern = patternOf([...words.keys()]);
   return {
-    tokenizer: tokenizer.withAddedTokens(words.flat().map((content, i) => ({ id: firstId + i, content }))),
+    tokenizer: known,
     firstId,
-    expand: (text) => tokens.reduce((all, { token }, i) => all.replaceAll(token, words[i]?.join(" ") ?? token), text),
+    expand: (text) => text.replaceAll(pattern, (token) => words.get(token)?.join(" ") ?? token),
   };
+}
+
+/** The tokens that a text has, of several that begin at a place the longest; a word is not found inside another one. */
+export function tokensIn(text: string, tokens: readonly string[]): Set<string> {
+  return new Set(Array.from(text.matchAll(patternOf(tokens)), ([token]) => token));
+}
+
+function patternOf(tokens: readonly string[]): RegExp {
+  const longestFirst = [...tokens].sort((a, b) => b.length - a.length);
+  return longestFirst.length === 0
+    ? /(?!)/g
+    : new RegExp(longestFirst.map((token) => tokenPattern(token, { whole: isWord(token) })).join("|"), "gv");
 }
 
 /** `<x>`, `<x>_1`, `<x>_2`. Source: diffusers loaders/textual_inversion.py, maybe_convert_prompt */

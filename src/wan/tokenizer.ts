@@ -68,14 +68,16 @@ export class Tokenizer {
 
   /**
    * The same tokenizer with further tokens, such as those of learned embeddings. Where two tokens begin at one place the
-   * longer one counts.
+   * longer one counts; one that is `whole` is not found inside another word.
    * @throws {WeightsError} if a token is empty, or it or its id exists already
    */
-  withAddedTokens(tokens: readonly { readonly id: number; readonly content: string }[]): Tokenizer {
+  withAddedTokens(
+    tokens: readonly { readonly id: number; readonly content: string; readonly whole?: boolean }[],
+  ): Tokenizer {
     const addedTokens = [...this.#parts.addedTokens];
     const ids = new Set(addedTokens.map((token) => token.id));
     const contents = new Set(addedTokens.map((token) => token.content));
-    for (const { id, content } of tokens) {
+    for (const { id, content, whole = false } of tokens) {
       const taken = id < this.#parts.model.size || ids.has(id);
       if (content === "" || contents.has(content) || this.#parts.model.idOf(content) !== undefined) {
         throw new WeightsError(
@@ -92,7 +94,8 @@ export class Tokenizer {
       }
       ids.add(id);
       contents.add(content);
-      addedTokens.push({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: true });
+      const flags = { single_word: false, lstrip: false, rstrip: false, normalized: true, whole };
+      addedTokens.push({ id, content, ...flags });
     }
     return new Tokenizer({ ...this.#parts, addedTokens });
   }

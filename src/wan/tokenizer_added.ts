@@ -17,6 +17,8 @@ export interface AddedToken {
   readonly rstrip: boolean;
   /** Sought in the normalized text rather than in the raw one. */
   readonly normalized: boolean;
+  /** Only where no letter stands beside it, see `isWord`. Ours: tokenizer files do not know it. */
+  readonly whole?: boolean;
 }
 
 /** Text still to be cut, or the id of an added token. */
@@ -25,6 +27,26 @@ export type TextOrId = Stretch | { readonly id: number };
 // A word character of Rust's regular expressions. Tested on one character at a time: with `$` behind the class, the V8
 // of Deno 2.7.11 misses characters beyond U+FFFF.
 const WORD = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
+
+// A letter, digit or underscore, but for scripts that put no space between words: there it says nothing.
+const LETTER = String
+  .raw`[[\p{L}\p{M}\p{N}_]--[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Thai}\p{scx=Laoo}\p{scx=Khmr}\p{scx=Mymr}]]`;
+const IS_LETTER = new RegExp(LETTER, "v");
+
+/** Whether a token is a word, and so no part of a longer one: it begins and ends with a letter, as `cat`, not `<cat>`. */
+export function isWord(token: string): boolean {
+  const letters = Array.from(token);
+  return [letters.at(0), letters.at(-1)].every((letter = "") => IS_LETTER.test(letter));
+}
+
+/**
+ * A regular expression, for the flag `v`, that finds a token.
+ * @param options.whole only where no letter stands beside it
+ */
+export function tokenPattern(token: string, { whole = false }: { whole?: boolean | undefined }): string {
+  const pattern = escapeRegex(token);
+  return whole ? `(?<!${LETTER})${pattern}(?!${LETTER})` : pattern;
+}
 
 /** Finds the added tokens in a text and normalizes the rest. */
 export class AddedTokens {
@@ -56,8 +78,9 @@ class TokenFinder {
 
   constructor(tokens: readonly (readonly [pattern: string, token: AddedToken])[]) {
     this.#tokens = new Map(tokens.filter(([pattern]) => pattern !== ""));
-    const longestFirst = [...this.#tokens.keys()].sort((a, b) => b.length - a.length);
-    this.#pattern = longestFirst.length === 0 ? undefined : new RegExp(longestFirst.map(escapeRegex).join("|"), "g");
+    const longestFirst = [...this.#tokens].sort(([a], [b]) => b.length - a.length);
+    const patterns = longestFirst.map(([text, token]) => tokenPattern(text, token));
+    this.#pattern = patterns.length === 0 ? undefined : new RegExp(patterns.join("|"), "gv");
   }
 
   split({ text, first }: Stretch): TextOrId[] {
@@ -90,5 +113,5 @@ function touchesWord(before: string, after: string): boolean {
 }
 
 function escapeRegex(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 }

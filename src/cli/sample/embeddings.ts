@@ -1,7 +1,7 @@
 /** Learned tokens (textual inversion): files that give words of a prompt vectors of their own. */
 import { ConfigError } from "../../base/mod.ts";
 import { cat, type Tensor, tidy } from "../../torch/mod.ts";
-import { type ExtraEmbeddings, type LearnedTokenizer, learnTokens, type Tokenizer } from "../../wan/mod.ts";
+import { type ExtraEmbeddings, type LearnedTokenizer, learnTokens, type Tokenizer, tokensIn } from "../../wan/mod.ts";
 import { readEmbedding } from "../../weights/mod.ts";
 
 /** Learned tokens and their vectors, which it owns. */
@@ -24,8 +24,9 @@ export function readLearnedTokens(
   const { paths, width, prompts } = options;
   using opened = new DisposableStack();
   const files = paths.map((path) => opened.use(readEmbedding(path, { width })));
+  const used = tokensIn(prompts.join("\n"), files.map(({ token }) => token));
   files.forEach(({ token }, i) => {
-    if (prompts.some((prompt) => prompt.includes(token))) return;
+    if (used.has(token)) return;
     throw new ConfigError(`Cannot use the embedding ${paths[i]}: no prompt has its token ${token}`, {
       cure: `write ${token} where it is meant`,
     });

@@ -2,7 +2,7 @@
 import { ConfigError, seedFor, WeightsError } from "../../base/mod.ts";
 import type { MethodConfig } from "../../config/mod.ts";
 import { Generator, noGrad, randn, type Tensor, tensor, tidy, unscoped } from "../../torch/mod.ts";
-import type { Tokenizer, Umt5Encoder } from "../../wan/mod.ts";
+import { type Tokenizer, tokensIn, type Umt5Encoder } from "../../wan/mod.ts";
 import { readEmbedding } from "../../weights/mod.ts";
 
 /** A word in training. Owns its vectors. */
@@ -39,7 +39,7 @@ export function trainWord(
     numVectors: vectors.size(0),
     params: new Map([[`embedding.${token}`, vectors]]),
     checkCaptions: (items) => {
-      for (const { captions } of items) if (captions.some((caption) => caption.includes(token))) return;
+      for (const { captions } of items) if (captions.some((caption) => tokensIn(caption, [token]).size > 0)) return;
       throw new ConfigError(`Cannot train the embedding ${token}: no caption has the word.`, {
         cure: `write ${token} into the captions, or put it in front of all: data.triggerWord = "${token}"`,
       });
