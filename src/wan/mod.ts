@@ -60,6 +60,7 @@ export {
   timestepFrom,
 } from "./timestep_density.ts";
 export { Tokenizer } from "./tokenizer.ts";
+export { spieceBytes } from "./tokenizer_file.ts";
 export * from "./transformer/mod.ts";
 export { type ExtraEmbeddings, Umt5Encoder } from "./umt5.ts";
 export { loadUmt5 } from "./umt5_load.ts";

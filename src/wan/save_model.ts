@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DiskError, diskError, freeBytes, makeFolder, syncFolder, WeightsError, writeAtomically } from "../base/mod.ts";
+import { fromBytes } from "../torch/mod.ts";
 import {
   bytesOf,
   type Naming,
@@ -16,7 +17,7 @@ import {
 import { CONFIG_METADATA } from "./part_config.ts";
 import type { ModelSource } from "./model_source.ts";
 import { type ModelComponent, partOfComponent } from "./model_files.ts";
-import { tokenizerText } from "./tokenizer_file.ts";
+import { CARRIED, spieceBytes, tokenizerText } from "./tokenizer_file.ts";
 
 /** Told while a model is written. */
 export type SaveProgress = (done: { readonly bytes: number; readonly totalBytes: number }) => void;
@@ -84,6 +85,8 @@ export interface SaveFileOptions {
   readonly prefix?: string | undefined;
   /** The part's config in diffusers' form: it goes into the header, so that the file can be opened alone. */
   readonly config?: unknown;
+  /** A `spiece.model` to carry with a text encoder, as ComfyUI needs it. */
+  readonly tokenizer?: Uint8Array | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly onProgress?: SaveProgress | undefined;
 }
@@ -95,13 +98,21 @@ export interface SaveFileOptions {
  * @throws {DiskError} if the disk is too small or refuses; a file of that name then stays as it was
  */
 export function saveSingleFile(weights: Weights, path: string, options: SaveFileOptions): void {
-  const { component, dtype, prefix, config, metadata, onProgress } = options;
+  const { component, dtype, prefix, config, tokenizer, metadata, onProgress } = options;
   const part = partOfComponent(component);
   const naming = options.naming ?? (part === "text_encoder" ? "diffusers" : "original");
-  const tensors = planTensors(weights, { part, naming, dtype, prefix });
+  const tensors = [
+    ...planTensors(weights, { part, naming, dtype, prefix }),
+    ...(tokenizer === undefined ? [] : [carried(tokenizer)]),
+  ];
   const onWritten = counted(tensors, { path, onProgress });
   const own = config === undefined ? {} : { [CONFIG_METADATA]: JSON.stringify(config) };
   writeSafetensors(path, tensors, { metadata: { format: "pt", ...own, ...metadata }, onWritten });
+}
+
+function carried(tokenizer: Uint8Array): PlannedTensor {
+  const shape = [tokenizer.length];
+  return { name: CARRIED, dtype: "uint8", shape, make: () => fromBytes(tokenizer, { shape }) };
 }
 
 /** Facts about a model file. */
@@ -152,9 +163,13 @@ function makeFolderIn(parent: string, name: string): string {
   return name;
 }
 
-/** Copies a tokenizer's folder; one in a file becomes a tokenizer.json. */
+/** Copies a tokenizer's folder; one in a file becomes a tokenizer.json, with its spiece.model if it has one. */
 function copyTokenizer(from: string, to: string): void {
-  if (!statSync(from).isDirectory()) return writeAtomically(join(to, "tokenizer.json"), tokenizerText(from));
+  if (!statSync(from).isDirectory()) {
+    const spiece = spieceBytes(from);
+    if (spiece !== undefined) writeAtomically(join(to, "spiece.model"), spiece);
+    return writeAtomically(join(to, "tokenizer.json"), tokenizerText(from));
+  }
   for (const name of readdirSync(from)) {
     const file = join(from, name);
     if (statSync(file).isFile()) copyFileSync(file, join(to, name));

@@ -3,7 +3,7 @@
  * know is refused: a tokenizer that ignores a step gives other ids, and nothing further on would notice.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { messageOf, WeightsError } from "../base/mod.ts";
 import { readTensorBytes } from "../weights/mod.ts";
@@ -58,8 +58,11 @@ const Template = z.object({
   special_tokens: z.record(z.string(), z.object({ ids: z.array(z.int().nonnegative()) })),
 });
 
-/** The tensor in which ComfyUI's text encoder files carry the bytes of their tokenizer. */
-const CARRIED = "spiece_model";
+/**
+ * The tensor in which ComfyUI's text encoder files carry the bytes of their tokenizer; it knows no other.
+ * Source: ComfyUI comfy/sd.py, load_text_encoder_state_dicts; comfy/text_encoders/spiece_tokenizer.py
+ */
+export const CARRIED = "spiece_model";
 
 /** Whether a file of weights carries a tokenizer. @throws {WeightsError} if it is damaged */
 export function carriesTokenizer(path: string): boolean {
@@ -106,6 +109,18 @@ export function tokenizerText(path: string): string {
     if (cause instanceof WeightsError) throw cause;
     throw unreadable(path, cause);
   }
+}
+
+/**
+ * A tokenizer as the bytes of a `spiece.model`: those that a file carries, or that lie beside a `tokenizer.json`.
+ * @returns undefined where there are none
+ * @throws {WeightsError} if they are no SentencePiece model
+ */
+export function spieceBytes(path: string): Uint8Array | undefined {
+  const file = path.endsWith(".model") ? path : join(dirname(fileAt(path)), "spiece.model");
+  const bytes = isCarrier(path) ? carriedIn(path) : existsSync(file) ? readFileSync(file) : undefined;
+  if (bytes !== undefined) spieceJson(bytes); // a file that git-lfs left empty, say, is told here and not by another program
+  return bytes;
 }
 
 function readJson(path: string): unknown {

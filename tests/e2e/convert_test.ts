@@ -58,17 +58,23 @@ Deno.test("convert model: diffusers to single files and back bit for bit", () =>
     const names = ["umt5_xxl.safetensors", "wan2.2_ti2v_5b.safetensors", "wan2.2_vae.safetensors"];
     assert.deepEqual(readdirSync(join(folder, "single")).sort(), names);
     const back = ["convert", "model", "single/wan2.2_ti2v_5b.safetensors", "back", "--to", "diffusers"];
-    const files = ["--vae", "single/wan2.2_vae.safetensors", "--text-encoder", "single/umt5_xxl.safetensors"];
-    assertRefused(await run([...back, ...files]), 2, /no tokenizer was named\. Name each part's file/);
-    const { code, stderr } = await run([...back, ...files, "--tokenizer", join(TI2V, "tokenizer")]);
+    const vae = ["--vae", "single/wan2.2_vae.safetensors"];
+    assertRefused(await run([...back, ...vae]), 2, /no text encoder, no tokenizer was named\. Name each part's file/);
+    const { code, stderr } = await run([...back, ...vae, "--text-encoder", "single/umt5_xxl.safetensors"]);
     assert.equal(code, 0, stderr);
+    assert.doesNotMatch(there.stderr + stderr, /warning/);
     for (const part of PARTS) assertSameTensors(join(TI2V, part), join(folder, "back", part));
+    Deno.copyFileSync(join(TI2V, "tokenizer/tokenizer.json"), join(folder, "tokenizer.json"));
+    const words = ["convert", "model", TI2V, "words", "--to", "original", "--tokenizer", "tokenizer.json"];
+    const warned = await run(words);
+    assert.equal(warned.code, 0, warned.stderr);
+    assert.match(warned.stderr, /^warning: ComfyUI needs .* no spiece\.model at tokenizer\.json\. .*--tokenizer/m);
     assertRefused(await run(["convert", "model", TI2V, "back", "--to", "original"]), 2, /"back": it exists/);
     const forced = await run(["convert", "model", TI2V, "back", "--to", "diffusers", "--dtype", "bfloat16", "--force"]);
     assert.equal(forced.code, 0, forced.stderr);
     using half = openWeights(join(folder, "back", "transformer"));
     assert.ok(half.keys().every((key) => half.dtypeOf(key) === "bfloat16"));
-    assert.deepEqual(readdirSync(folder).sort(), ["back", "cache", "single"]);
+    assert.deepEqual(readdirSync(folder).sort(), ["back", "cache", "single", "tokenizer.json", "words"]);
   }));
 
 Deno.test("merge: the merged model makes what the model and its LoRA make", () =>

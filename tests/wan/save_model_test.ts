@@ -10,6 +10,7 @@ import {
   openModel,
   saveModel,
   saveSingleFile,
+  spieceBytes,
 } from "../../src/wan/mod.ts";
 import { openPart, openWeights, SafetensorsFile, tensorWeights, type Weights } from "../../src/weights/mod.ts";
 import { assertSame } from "../support/golden_formats.ts";
@@ -44,7 +45,9 @@ for (const name of ["ti2v_5b", "t2v_a14b", "i2v_a14b"]) {
         const model = openModel(join(CHECKPOINTS, name));
         for (const component of model.components) {
           using weights = model.openWeights(component);
-          saveSingleFile(weights, join(folder, SINGLE[component]), { component, config: model.configJson(component) });
+          const tokenizer = component === "text_encoder" ? spieceBytes(model.placeOf("tokenizer")) : undefined;
+          const config = model.configJson(component);
+          saveSingleFile(weights, join(folder, SINGLE[component]), { component, config, tokenizer });
         }
         const two = model.components.includes("transformer_2");
         const single = openModel({
@@ -53,13 +56,18 @@ for (const name of ["ti2v_5b", "t2v_a14b", "i2v_a14b"]) {
             : { transformer: join(folder, SINGLE.transformer) }),
           vae: join(folder, SINGLE.vae),
           textEncoder: join(folder, SINGLE.text_encoder),
-          tokenizer: join(CHECKPOINTS, name, "tokenizer"),
         });
         const again = join(folder, "again");
         saveModel(single, again, { maxShardBytes: 60_000 });
         compareModels(openModel(again), model);
         assert.ok(existsSync(join(again, "transformer/diffusion_pytorch_model.safetensors.index.json")));
         assert.deepEqual(openModel(again).loadTokenizer().encode("dog"), model.loadTokenizer().encode("dog"));
+        const spiece = readFileSync(join(CHECKPOINTS, name, "tokenizer/spiece.model"));
+        assert.ok(readFileSync(join(again, "tokenizer/spiece.model")).equals(spiece));
+        // as comfy/text_encoders/spiece_tokenizer.py takes it: the tensor's bytes are the file
+        using file = SafetensorsFile.open(join(folder, SINGLE.text_encoder)), carried = file.read("spiece_model");
+        assert.deepEqual([carried.dtype, carried.shape], ["uint8", [spiece.length]]);
+        assert.ok(spiece.equals(carried.toBytes()));
       });
     }));
 }

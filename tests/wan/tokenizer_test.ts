@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { WeightsError } from "../../src/base/errors.ts";
 import { spieceJson } from "../../src/wan/spiece.ts";
 import { Tokenizer } from "../../src/wan/tokenizer.ts";
-import { carriesTokenizer, tokenizerText } from "../../src/wan/tokenizer_file.ts";
+import { carriesTokenizer, spieceBytes, tokenizerText } from "../../src/wan/tokenizer_file.ts";
 import { readNormalizer } from "../../src/wan/tokenizer_normalize.ts";
 import { PieceTrie } from "../../src/wan/tokenizer_trie.ts";
 import { readWordSplitter } from "../../src/wan/tokenizer_words.ts";
@@ -82,8 +82,14 @@ Deno.test("a text encoder's file gives the tokenizer that it carries; one withou
     const text = "A dog runs, quickly.";
     assert.deepEqual(Tokenizer.fromFile(with_).encode(text), Tokenizer.fromFile(UMT5_LIKE).encode(text));
     assert.throws(() => Tokenizer.fromFile(without), /the file carries none/);
+    for (const place of [with_, UMT5_LIKE, join(UMT5_LIKE, "tokenizer.json"), join(UMT5_LIKE, "spiece.model")]) {
+      assert.ok(bytes.equals(spieceBytes(place) ?? new Uint8Array()), place);
+    }
     const saved = join(folder, "tokenizer.json");
     writeFileSync(saved, tokenizerText(with_));
+    assert.equal(spieceBytes(folder), undefined);
+    writeFileSync(join(folder, "spiece.model"), "version https://git-lfs.github.com/spec/v1\n");
+    assert.throws(() => spieceBytes(folder), /it is no SentencePiece model/);
     assert.deepEqual(Tokenizer.fromFile(saved).encode(text), Tokenizer.fromFile(UMT5_LIKE).encode(text));
   }));
 

@@ -15,7 +15,7 @@ export function registerModel(convert: Command): void {
   const command = convert.command("model")
     .description(
       "Writes a model in diffusers layout, or under the official names as single files, as ComfyUI loads them: one for " +
-        "each part, in a folder. Tensors go through memory one at a time.",
+        "each part, in a folder, the tokenizer with the text encoder. Tensors go through memory one at a time.",
     )
     .argument(
       "<in>",
@@ -48,7 +48,7 @@ interface ModelCommand extends Omit<ModelWishes, "model"> {
 
 async function convertModel(input: string, out: string, options: ModelCommand): Promise<void> {
   const startedAt = performance.now();
-  const { describeModel, openModel, saveModel } = await import("../../wan/mod.ts");
+  const { describeModel, openModel, saveModel, spieceBytes } = await import("../../wan/mod.ts");
   const { checkFree, makeInPlace } = await import("./place.ts");
   const { openLibtorch } = await import("../torch.ts");
 
@@ -64,6 +64,13 @@ async function convertModel(input: string, out: string, options: ModelCommand): 
   model.checkWeights();
   const metadata = describeModel({ title: basename(out), architecture: model.variant.name });
   using line = new LiveLine();
+  const tokenizer = to === "original" ? spieceBytes(model.placeOf("tokenizer")) : undefined;
+  if (to === "original" && tokenizer === undefined) {
+    line.say(
+      `warning: ComfyUI needs the tokenizer in the text encoder's file, and takes SentencePiece's alone: there is no ` +
+        `spiece.model at ${model.placeOf("tokenizer")}. Name one with --tokenizer.`,
+    );
+  }
   const pace = new Pace();
   const onProgress = ({ bytes, totalBytes }: { bytes: number; totalBytes: number }): void => {
     const text = pace.describe({ doneBytes: bytes, totalBytes, movedBytes: bytes });
@@ -71,7 +78,7 @@ async function convertModel(input: string, out: string, options: ModelCommand): 
   };
   const { saveParts } = await import("./parts.ts");
   makeInPlace(out, (folder) => {
-    if (to === "original") saveParts(model, folder, { dtype, metadata, onProgress });
+    if (to === "original") saveParts(model, folder, { dtype, tokenizer, metadata, onProgress });
     else if (dtype !== "fp8_scaled") saveModel(model, folder, { dtype, metadata, onProgress });
   });
   line.close();

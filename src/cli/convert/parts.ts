@@ -4,10 +4,11 @@ import { makeFolder } from "../../base/mod.ts";
 import { type ModelComponent, type ModelSource, type SaveFileOptions, saveSingleFile } from "../../wan/mod.ts";
 
 /** How parts are saved. */
-export type SavePartsOptions = Pick<SaveFileOptions, "dtype" | "metadata" | "onProgress">;
+export type SavePartsOptions = Pick<SaveFileOptions, "dtype" | "tokenizer" | "metadata" | "onProgress">;
 
 /**
- * Writes each part of a model to a file of its own. A VAE stays in bfloat16 where the rest becomes fp8, which it cannot bear.
+ * Writes each part of a model to a file of its own: the tokenizer goes with the text encoder, and a VAE stays in bfloat16 where
+ * the rest becomes fp8, which it cannot bear.
  * @param folder is made
  * @throws {WeightsError} {DiskError} like `saveSingleFile`
  */
@@ -17,7 +18,8 @@ export function saveParts(model: ModelSource, folder: string, options: SaveParts
     using weights = model.openWeights(component);
     const dtype = options.dtype === "fp8_scaled" && component === "vae" ? "bfloat16" : options.dtype;
     const path = join(folder, fileName(model, component));
-    saveSingleFile(weights, path, { ...options, dtype, component, config: model.configJson(component) });
+    const tokenizer = component === "text_encoder" ? options.tokenizer : undefined;
+    saveSingleFile(weights, path, { ...options, dtype, tokenizer, component, config: model.configJson(component) });
   }
 }
 
