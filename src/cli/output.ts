@@ -16,6 +16,11 @@ export function complain(line: string): void {
   }
 }
 
+/** Tells of something that is done all the same. */
+export function warn(message: string): void {
+  complain(`wantune: warning: ${oneLine(message)}`);
+}
+
 /** Writes text as it is. @throws {Deno.errors.BrokenPipe} when nobody reads any more */
 export function writeText(stream: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
   const bytes = new TextEncoder().encode(text);

@@ -36,8 +36,15 @@ export const configSchema = z.strictObject({
   save: saveSchema.prefault({}),
   log: logSchema.prefault({}),
 }).superRefine((config, context) => {
-  const { model: { quantization }, method } = config;
+  const { model: { quantization }, method, save: { formats } } = config;
   for (const idle of idleFields(config)) context.addIssue({ code: "custom", ...idle });
+  if (method.kind === "lokr" && formats.includes("diffusers")) {
+    context.addIssue({
+      code: "custom",
+      path: ["save", "formats"],
+      message: '"comfyui" and "musubi" where method.kind is "lokr", as diffusers loads LoRAs and DoRAs alone',
+    });
+  }
   if (method.kind !== "full" || quantization === "none") return;
   context.addIssue({
     code: "custom",

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { makeFolder } from "../base/mod.ts";
 import type { RunConfig } from "../config/mod.ts";
+import type { Emit } from "../events/mod.ts";
 import {
   type AdapterComponent,
   type AdapterMap,
@@ -43,6 +44,16 @@ export function saveOutputs(session: SavedSession, { folder, step }: { folder: s
     case "embedding":
       return save.formats.map((format) => saveWord(session, { folder, step, format }));
   }
+}
+
+/** Says what a program of `save.formats` will leave out of the files for it. */
+export function warnOfFormats({ method, save: { formats } }: Pick<RunConfig, "method" | "save">, emit: Emit): void {
+  if (!formats.includes("diffusers") || !("textEncoder" in method) || method.textEncoder === undefined) return;
+  emit({
+    type: "warning",
+    message: "diffusers loads no adapters of WAN's text encoder: there the run's LoRA works without them",
+    cure: "leave method.textEncoder out if it is for diffusers",
+  });
 }
 
 type AdapterMaps = Readonly<Partial<Record<AdapterComponent, AdapterMap>>>;

@@ -22,6 +22,7 @@ import { splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps, warnOfWarmUp } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
 import { checkSamplePictures } from "./pictures.ts";
+import { warnOfFormats } from "./outputs.ts";
 import { planExperts } from "./memory/session_plan.ts";
 import { openTextSide, type TextSide, trainsText } from "./text_side.ts";
 import { makeTrainee, type Trainee } from "./trainee.ts";
@@ -118,6 +119,7 @@ export async function setUp(
     )
   );
   for (const own of new Set(trainees.map((trainee) => trainee.config))) warnOfWarmUp(own, emit);
+  warnOfFormats(config, emit);
   const owned = stack.move();
   return {
     ...{ config, dataset, heldOut, trainees, text, device, dtype, models, variant: models.variant.name },

@@ -1,9 +1,9 @@
 /**
- * Writes adapters of every kind in the three namings. Unless alpha is folded in, their numbers stay: reading any of them gives
+ * Writes adapters of every kind in the namings of the programs that load them. Unless alpha is folded in, their numbers stay: reading any of them gives
  * back the same tensors and the same alpha.
  */
 
-import { WeightsError } from "../base/mod.ts";
+import { listNames, WeightsError } from "../base/mod.ts";
 import { type DType, type Tensor, tensor } from "../torch/mod.ts";
 import type { AdapterTensors } from "./adapter_file.ts";
 import { diffusersToKohya, diffusersToOriginal } from "./keys.ts";
@@ -12,7 +12,8 @@ import { type AdapterComponent, umt5ToKohya } from "./lora_keys.ts";
 import { type PlannedTensor, writeSafetensors } from "./write.ts";
 
 /**
- * - `diffusers`: `transformer.blocks.0.attn1.to_q.lora_A.weight`, a LoRA's alpha in the header alone
+ * - `diffusers`: `transformer.blocks.0.attn1.to_q.lora_A.weight`, a LoRA's alpha in the header alone; no other kind than LoRA
+ *   and DoRA, as it refuses every name without "lora" (src/diffusers/loaders/lora_pipeline.py, WanLoraLoaderMixin)
  * - `comfy`: `diffusion_model.blocks.0.self_attn.q.lora_A.weight` with `.alpha`
  * - `musubi`: `lora_unet_blocks_0_self_attn_q.lora_down.weight` with `.alpha`
  */
@@ -49,7 +50,7 @@ const LORA_ENDINGS: Record<AdapterNaming, Partial<Record<Part, string>>> = {
  * @param models by the model they belong to. No program's names say which expert is meant (diffusers loads either from names
  * under `transformer.`: src/diffusers/loaders/lora_pipeline.py, WanLoraLoaderMixin.load_lora_weights), so a file holds one
  * transformer's
- * @throws {WeightsError} if two experts are to go into the file, or a module has no name in the naming
+ * @throws {WeightsError} if two experts are to go into the file, a module has no name in the naming, or a kind none in diffusers'
  * @throws {DiskError} if the disk refuses
  */
 export function saveAdapters(
@@ -71,6 +72,13 @@ export function saveAdapters(
       throw new WeightsError(`Cannot save the adapter of ${module} in the naming of ${naming}: it has no name there`);
     })
   );
+  const foreign = naming === "diffusers" ? planned.filter(({ name }) => !name.includes("lora")) : [];
+  if (foreign.length > 0) {
+    const names = listNames(foreign.map(({ name }) => name), { limit: 3, unit: "tensors" });
+    throw new WeightsError(`Cannot save "${path}" in the naming of diffusers: it refuses files with ${names}`, {
+      cure: "take ComfyUI's or musubi-tuner's naming; diffusers loads LoRAs and DoRAs alone",
+    });
+  }
   const config = naming === "diffusers" ? peftConfig(given) : undefined;
   const header = config === undefined ? {} : { [ADAPTER_METADATA]: config };
   writeSafetensors(path, planned, { metadata: { format: "pt", ...metadata, ...header } });

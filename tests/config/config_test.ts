@@ -127,6 +127,11 @@ Deno.test("missing keys are all named, with what they are", () => {
     problems(MINIMAL, ["method.kind=full", "model.quantization=nf4"])[0] ?? "",
     /"model.quantization" is "nf4"; allowed is "none" where method.kind is "full"/,
   );
+  assert.deepEqual(problems(MINIMAL, ["method.kind=lokr", 'save.formats=["musubi","diffusers"]']), [
+    'Cannot use --set save.formats: "save.formats" is ["musubi","diffusers"]; allowed is "comfyui" and "musubi" where ' +
+    'method.kind is "lokr", as diffusers loads LoRAs and DoRAs alone.',
+  ]);
+  parse(MINIMAL, ["method.kind=lokr", 'save.formats=["comfyui"]']);
   assert.match(problems(MINIMAL, ["version=2"])[0] ?? "", /"version" is 2; allowed is 1/);
 });
 

@@ -47,6 +47,7 @@ function trainee(device: Device, sections: Sections, shrunk: string[] = []): Own
     train: { steps: STEPS, batchSize: 2, ...sections.train },
     optim: { learningRate: 1e-3, warmupSteps: 0, ...sections.optim },
     memory: sections.memory ?? {},
+    save: sections.save ?? {},
   };
   const config = settleSteps(parseConfig(JSON.stringify(text), { path: "gpu.jsonc" }), { batchesPerEpoch: 1 });
   const batch = { batchSize: 2, numTokens: 192 };
@@ -121,7 +122,7 @@ for (const dtype of ["float32", "bfloat16"] as const) {
 const METHODS: Readonly<Record<string, Sections>> = {
   LoRA: { method: { kind: "lora", rank: 4 } },
   DoRA: { method: { kind: "dora", rank: 4 } },
-  LoKr: { method: { kind: "lokr", rank: 2, factor: 4 } },
+  LoKr: { method: { kind: "lokr", rank: 2, factor: 4 }, save: { formats: ["comfyui"] } },
   "full fine-tuning": FULL,
   "averages kept": { ...LORA, optim: { ema: {} } },
   "gradients accumulated": { ...LORA, train: { gradientAccumulation: 2 } },

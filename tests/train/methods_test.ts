@@ -49,7 +49,7 @@ const METHODS: Readonly<Record<string, Sections>> = {
     },
   },
   "DoRA": { method: { kind: "dora", rank: 2, targets: "attention" } },
-  "LoKr": { method: { kind: "lokr", rank: 2, factor: 4 } },
+  "LoKr": { method: { kind: "lokr", rank: 2, factor: 4 }, save: { formats: ["comfyui", "musubi"] } },
   "LoRA on the transformer and the text encoder": { method: { kind: "lora", rank: 2, textEncoder: { rank: 2 } } },
   "DoRA on the transformer and the text encoder": { method: { kind: "dora", rank: 2, textEncoder: { rank: 2 } } },
   "full fine-tuning": { method: { kind: "full" } },

@@ -1,7 +1,8 @@
 /** Going on from a file: what fits is taken up exactly, what does not is refused with what is so. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { saveOutputs } from "../../src/train/outputs.ts";
+import { parseConfig } from "../../src/config/mod.ts";
+import { saveOutputs, warnOfFormats } from "../../src/train/outputs.ts";
 import { takeSteps, trainedBytes, withSession } from "../support/session.ts";
 import { withFolder } from "../support/tmp.ts";
 import { useTorch } from "../support/torch.ts";
@@ -33,10 +34,11 @@ const METHODS: Readonly<Record<string, Sections[string]>> = {
 for (const [name, method] of Object.entries(METHODS)) {
   Deno.test(`${name}: a run that starts from a file of another starts where that one ended`, () =>
     withFolder(async (folder) => {
-      for (const form of ["diffusers", "comfyui", "musubi"]) {
+      const forms = ["comfyui", "musubi", ...(name === "LoKr" ? [] : ["diffusers"])];
+      for (const form of forms) {
         const init = await saved(folder, { method, form });
         let ended = new Map<string, Uint8Array>();
-        const sections = { method, train: { steps: 1 }, ...extra(method) };
+        const sections = { method, train: { steps: 1 }, save: { dtype: "float32", formats: forms }, ...extra(method) };
         await withSession({ folder, sections }, (session) => {
           takeSteps(session);
           ended = trainedBytes(session);
@@ -93,3 +95,16 @@ Deno.test("an embedding starts at known words, and refuses a word that no captio
       message: /no caption has the word/,
     });
   }));
+
+Deno.test("a run whose files diffusers will take a part of is warned of", () => {
+  const warnings = (method: Record<string, unknown>, formats: string[]): string[] => {
+    const said: string[] = [];
+    const text = { model: { weights: "." }, data: { sources: [{ path: "." }] }, train: { steps: 1 } };
+    const config = parseConfig(JSON.stringify({ ...text, method, save: { formats } }), { path: "/nowhere/a.jsonc" });
+    warnOfFormats(config, (event) => event.type === "warning" && said.push(event.message));
+    return said;
+  };
+  const both = { kind: "lora", textEncoder: {} };
+  assert.match(warnings(both, ["comfyui", "diffusers"]).join(), /^diffusers loads no adapters of WAN's text encoder/);
+  assert.deepEqual([warnings(both, ["comfyui"]), warnings({ kind: "lora" }, ["diffusers"])], [[], []]);
+});

@@ -65,7 +65,7 @@ for (const id of ["lora_ti2v", "lora_t2v_high", "lora_t2v_low", "lora_i2v_high"]
     }));
 }
 
-Deno.test("adapters of every kind keep their numbers in every naming", () =>
+Deno.test("adapters of every kind keep their numbers in every naming that has the kind", () =>
   withFolder((folder) => {
     leakFree(() => {
       const q = "blocks.0.attn1.to_q", lora = { down: numbers(2, 8), up: numbers(8, 2) };
@@ -89,12 +89,21 @@ Deno.test("adapters of every kind keep their numbers in every naming", () =>
         ["blocks.0.norm2", { kind: "diff", tensors: { weight: numbers(8), bias: numbers(8) }, alpha: undefined }],
         ["scale_shift_table", { kind: "diff", tensors: { weight: numbers(1, 2, 8) }, alpha: undefined }],
       ]);
+      const dora: AdapterTensors = { kind: "lora", tensors: { ...lora, magnitude: numbers(8, 1) }, alpha: 2 };
+      const taken = new Map([...modules].slice(0, 1)).set("blocks.1.attn1.to_q", dora); // what diffusers takes of these
       for (const naming of NAMINGS) {
-        const path = join(folder, `${naming}.safetensors`);
-        saveAdapters(path, { transformer: modules }, { naming });
+        const path = join(folder, `${naming}.safetensors`), wanted = naming === "diffusers" ? taken : modules;
+        saveAdapters(path, { transformer: wanted }, { naming });
         using read = readAdapters(path);
-        same(read.modules, modules);
+        same(read.modules, wanted);
         assert.equal(read.component, naming === "diffusers" ? "transformer" : undefined);
+      }
+      for (const one of modules) {
+        if (one[0] === q) continue;
+        assert.throws(
+          () => saveAdapters(join(folder, "no.safetensors"), { transformer: new Map([one]) }, { naming: "diffusers" }),
+          /in the naming of diffusers: it refuses files with transformer\..*\.(lokr_w|hada_w|diff)/,
+        );
       }
       using file = openWeights(join(folder, "comfy.safetensors"));
       assert.deepEqual(file.shapeOf("diffusion_model.blocks.1.self_attn.q.dora_scale"), [8, 1]);

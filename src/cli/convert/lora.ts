@@ -1,15 +1,15 @@
 /** `wantune convert lora`: an adapter file in the naming of another program. */
 import { type Command, Option } from "@commander-js/extra-typings";
 import { ConfigError } from "../../base/mod.ts";
-import { printLine } from "../output.ts";
+import { printLine, warn } from "../output.ts";
 import type { AdapterComponent, AdapterModules } from "../../weights/mod.ts";
 
 /** Adds the command. */
 export function registerLora(convert: Command): void {
   convert.command("lora")
     .description(
-      "Writes a LoRA, LoKr, LoHa or DoRA under other names; its numbers stay as they are. No program's names say which of " +
-        "two experts a file is for: --expert takes one of them out of a file of both.",
+      "Writes a LoRA, LoKr, LoHa or DoRA under other names; its numbers stay as they are. diffusers takes LoRA and DoRA " +
+        "alone. No program's names say which of two experts a file is for: --expert takes one out of a file of both.",
     )
     .argument("<in>", "safetensors file in any naming")
     .argument("<out>", "safetensors file to write")
@@ -69,6 +69,9 @@ async function convertLora(input: string, out: string, options: LoraCommand): Pr
   };
   makeFolder(dirname(out));
   saveAdapters(out, models, { naming: to === "comfyui" ? "comfy" : to, dtype, metadata });
+  if (to === "diffusers" && models.text_encoder !== undefined) {
+    warn(`diffusers loads no adapters of WAN's text encoder: those in ${out} are without effect there`);
+  }
   const numModules = Object.values(models).reduce((sum, modules) => sum + modules.size, 0);
   if (options.json) {
     return printLine(JSON.stringify({ path: out, naming: to, numModules, models: Object.keys(models) }));

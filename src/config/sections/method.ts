@@ -109,7 +109,8 @@ const lokr = section({
   }),
 }, {
   title: "LoKr",
-  description: "The Kronecker product of two small factors beside each target: smaller files than a LoRA.",
+  description:
+    "The Kronecker product of two small factors beside each target: smaller files than a LoRA; diffusers loads none.",
 });
 
 const full = section({
