@@ -4,7 +4,7 @@ import { type Command, Option } from "@commander-js/extra-typings";
 import { ConfigError } from "../../base/mod.ts";
 import type { Weights } from "../../weights/mod.ts";
 import { SAVED_DTYPES, tellModel } from "../convert/model.ts";
-import { addPartOptions, type ModelWishes, namedModel } from "../model/files.ts";
+import { addPartOptions, type ModelWishes, namedModel, PART_NAMES } from "../model/files.ts";
 import { LiveLine, Pace } from "../live_line.ts";
 import { gather } from "../sample/options.ts";
 
@@ -22,7 +22,7 @@ export function register(program: Command): void {
       new Option("--expert <name>", "merge into this one of two transformers alone").choices(["high", "low"] as const),
     )
     .addOption(new Option("--dtype <name>", "number type (default: as it is)").choices(SAVED_DTYPES))
-    .option("--force", "replace a folder that is there");
+    .option("--force", "replace a folder that convert or merge wrote earlier");
   addPartOptions(command);
   command
     .option("--libtorch <folder>", "folder that holds libtorch.so")
@@ -45,13 +45,15 @@ async function merge(options: MergeCommand): Promise<void> {
   const startedAt = performance.now();
   const { describeModel, mergedWeights, openModel, saveModel } = await import("../../wan/mod.ts");
   const { AdapterFile } = await import("../../weights/mod.ts");
-  const { checkFree, makeInPlace } = await import("../convert/place.ts");
+  const { checkPlace, madeBy, makeInPlace } = await import("../convert/place.ts");
   const { parseLora } = await import("../sample/lora.ts");
   const { openLibtorch } = await import("../torch.ts");
 
   const { out, expert, dtype } = options;
   const choices = options.lora.map(parseLora);
-  checkFree(out, { force: options.force === true });
+  const inputs = [options.model, ...PART_NAMES.map((name) => options[name]), ...choices.map(({ path }) => path)];
+  const place = { kind: "folder", force: options.force === true, inputs } as const;
+  checkPlace(out, place);
   await openLibtorch({ libtorch: options.libtorch });
   const model = openModel(namedModel(options) ?? options.model);
   model.checkWeights();
@@ -76,10 +78,13 @@ async function merge(options: MergeCommand): Promise<void> {
   const mergedFrom = [options.model, ...choices.map(({ path, strength }) => `${path}:${strength}`)].map((name) =>
     basename(name)
   );
-  const metadata = describeModel({ title: basename(out), architecture: model.variant.name, mergedFrom });
+  const metadata = {
+    ...describeModel({ title: basename(out), architecture: model.variant.name, mergedFrom }),
+    ...madeBy("merge"),
+  };
   using line = new LiveLine();
   const pace = new Pace();
-  makeInPlace(out, (folder) =>
+  makeInPlace(out, place, (folder) =>
     saveModel(model, folder, {
       ...{ dtype, metadata, replace },
       onProgress: ({ bytes, totalBytes }) => {

@@ -22,7 +22,7 @@ export function registerLora(convert: Command): void {
       new Option("--dtype <name>", "number type (default: as it is)")
         .choices(["float32", "bfloat16", "float16"] as const),
     )
-    .option("--force", "replace a file that is there")
+    .option("--force", "replace a file that convert wrote earlier")
     .option("--libtorch <folder>", "folder that holds libtorch.so")
     .option("--json", "print one JSON object")
     .action(convertLora);
@@ -41,11 +41,11 @@ async function convertLora(input: string, out: string, options: LoraCommand): Pr
   const { AdapterFile, expertEntry, saveAdapters } = await import("../../weights/mod.ts");
   const { dirname } = await import("node:path");
   const { makeFolder } = await import("../../base/mod.ts");
-  const { checkFree } = await import("./place.ts");
+  const { checkPlace, madeBy } = await import("./place.ts");
   const { openLibtorch } = await import("../torch.ts");
 
   const { to, expert, dtype } = options;
-  checkFree(out, { force: options.force === true });
+  checkPlace(out, { kind: "file", force: options.force === true, inputs: [input] });
   await openLibtorch({ libtorch: options.libtorch });
   using file = AdapterFile.open(input);
   using stack = new DisposableStack();
@@ -66,6 +66,7 @@ async function convertLora(input: string, out: string, options: LoraCommand): Pr
   const metadata = {
     ...Object.fromEntries([...file.metadata].filter(([key]) => !own.has(key))),
     ...(expert === undefined ? {} : expertEntry(file.metadata, expert)),
+    ...madeBy("convert"),
   };
   makeFolder(dirname(out));
   saveAdapters(out, models, { naming: to === "comfyui" ? "comfy" : to, dtype, metadata });

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { type Command, Option } from "@commander-js/extra-typings";
 import { ConfigError, formatBytes, formatDuration } from "../../base/mod.ts";
 import type { ModelSource } from "../../wan/mod.ts";
-import { addPartOptions, type ModelWishes, namedModel } from "../model/files.ts";
+import { addPartOptions, type ModelWishes, namedModel, PART_NAMES } from "../model/files.ts";
 import { LiveLine, Pace } from "../live_line.ts";
 import { printLine } from "../output.ts";
 
@@ -30,7 +30,7 @@ export function registerModel(convert: Command): void {
       new Option("--dtype <name>", "number type (default: as it is); fp8_scaled for single files alone")
         .choices([...SAVED_DTYPES, "fp8_scaled"] as const),
     )
-    .option("--force", "replace a folder that is there");
+    .option("--force", "replace a folder that convert or merge wrote earlier");
   addPartOptions(command);
   command
     .option("--libtorch <folder>", "folder that holds libtorch.so")
@@ -49,7 +49,7 @@ interface ModelCommand extends Omit<ModelWishes, "model"> {
 async function convertModel(input: string, out: string, options: ModelCommand): Promise<void> {
   const startedAt = performance.now();
   const { describeModel, openModel, saveModel, spieceBytes } = await import("../../wan/mod.ts");
-  const { checkFree, makeInPlace } = await import("./place.ts");
+  const { checkPlace, madeBy, makeInPlace } = await import("./place.ts");
   const { openLibtorch } = await import("../torch.ts");
 
   const { to, dtype } = options;
@@ -58,11 +58,16 @@ async function convertModel(input: string, out: string, options: ModelCommand): 
       cure: "choose bfloat16, or --to original",
     });
   }
-  checkFree(out, { force: options.force === true });
+  const inputs = [input, ...PART_NAMES.map((name) => options[name])];
+  const place = { kind: "folder", force: options.force === true, inputs } as const;
+  checkPlace(out, place);
   await openLibtorch({ libtorch: options.libtorch });
   const model = openModel(namedModel({ ...options, model: input }) ?? input);
   model.checkWeights();
-  const metadata = describeModel({ title: basename(out), architecture: model.variant.name });
+  const metadata = {
+    ...describeModel({ title: basename(out), architecture: model.variant.name }),
+    ...madeBy("convert"),
+  };
   using line = new LiveLine();
   const tokenizer = to === "original" ? spieceBytes(model.placeOf("tokenizer")) : undefined;
   if (to === "original" && tokenizer === undefined) {
@@ -77,7 +82,7 @@ async function convertModel(input: string, out: string, options: ModelCommand): 
     line.show(`writing ${out}`, text, { finished: bytes === totalBytes });
   };
   const { saveParts } = await import("./parts.ts");
-  makeInPlace(out, (folder) => {
+  makeInPlace(out, place, (folder) => {
     if (to === "original") saveParts(model, folder, { dtype, tokenizer, metadata, onProgress });
     else if (dtype !== "fp8_scaled") saveModel(model, folder, { dtype, metadata, onProgress });
   });
