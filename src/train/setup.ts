@@ -18,6 +18,7 @@ import { installedCards } from "./cards.ts";
 import { folderEncoders } from "./encoders.ts";
 import { guidanceOf } from "./guidance.ts";
 import { checkGivenFrames } from "./given_frames.ts";
+import { warnOfStart } from "./methods/adapter_start.ts";
 import { splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps, warnOfWarmUp } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
@@ -118,7 +119,10 @@ export async function setUp(
       }),
     )
   );
-  for (const own of new Set(trainees.map((trainee) => trainee.config))) warnOfWarmUp(own, emit);
+  for (const own of new Set(trainees.map((trainee) => trainee.config))) {
+    warnOfWarmUp(own, emit);
+    warnOfStart(own.method, emit);
+  }
   warnOfFormats(config, emit);
   const owned = stack.move();
   return {

@@ -3,18 +3,12 @@
  * alpha. What is not understood is refused rather than left out.
  */
 
-import { listNames, WeightsError } from "../base/mod.ts";
 import { isFloating, type Tensor, unscoped } from "../torch/mod.ts";
+import { type AdapterEntries, adapterEntries, type AdapterEntry, adapterRefusal as refuse } from "./adapter_entries.ts";
+import { adapterKind, KIND_TITLES } from "./adapter_kind.ts";
 import { shown } from "./header.ts";
-import { alphaFromMetadata } from "./lora_config.ts";
-import {
-  type AdapterComponent,
-  type AdapterKey,
-  foreignKind,
-  type KeyKind,
-  type KeyPart,
-  parseAdapterKey,
-} from "./lora_keys.ts";
+import { alphaIn, configBeside, configInHeader, type LoraConfig } from "./lora_config.ts";
+import { type AdapterComponent, type KeyKind, type KeyPart, peftModule } from "./lora_keys.ts";
 import { openWeights } from "./sharded.ts";
 import type { Weights } from "./weights.ts";
 
@@ -34,34 +28,28 @@ export interface AdapterModules extends Disposable {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-/** The names of a module's tensors in the file. */
-interface Entry {
-  readonly names: Map<KeyPart, string>;
-  readonly kinds: Set<KeyKind>;
-  readonly kohya: boolean;
-}
-
-const KIND_TITLES: Record<KeyKind, string> = { lora: "LoRA", lokr: "LoKr", loha: "LoHa", diff: "differences" };
-/** Tensors that a kind cannot do without; LoKr's are checked on their own. */
-const NEEDED: Record<KeyKind, readonly KeyPart[]> = {
-  lora: ["down", "up"],
-  lokr: [],
-  loha: ["w1_a", "w1_b", "w2_a", "w2_b"],
-  diff: [],
-};
-
 /** An adapter file whose names were understood; tensors are read when asked for. */
 export class AdapterFile implements Disposable {
   readonly path: string;
   readonly metadata: ReadonlyMap<string, string>;
+  /** What had to be assumed of its numbers, in a sentence; undefined where all is said. */
+  readonly assumption: string | undefined;
   readonly #weights: Weights;
-  readonly #models: ReadonlyMap<AdapterComponent | undefined, ReadonlyMap<string, Entry>>;
+  readonly #models: AdapterEntries;
+  readonly #headers = new Map<AdapterComponent, { config: LoraConfig | undefined }>();
+  /** Of a file that peft wrote itself. */
+  readonly #beside: LoraConfig | undefined;
 
   private constructor(path: string, weights: Weights) {
     this.path = path;
     this.metadata = weights.metadata;
     this.#weights = weights;
-    this.#models = understood(weights, path);
+    this.#models = adapterEntries(weights, path);
+    const isPeft = weights.keys().some((key) => peftModule(key) !== undefined);
+    this.#beside = isPeft ? configBeside(path) : undefined;
+    this.assumption = isPeft && this.#beside === undefined && !weights.keys().some((key) => key.endsWith(".alpha"))
+      ? "its names are peft's own, and no adapter_config.json with its alpha lies beside it: alpha is taken to be the rank"
+      : undefined;
   }
 
   /** @throws {WeightsError} if it cannot be read, or a name in it is none of a WAN model's adapter */
@@ -123,9 +111,9 @@ export class AdapterFile implements Disposable {
 
   #readModule(
     module: string,
-    { entry, component, made }: { entry: Entry; component: AdapterComponent | undefined; made: DisposableStack },
+    { entry, component, made }: { entry: AdapterEntry; component: AdapterComponent | undefined; made: DisposableStack },
   ): AdapterTensors {
-    const kind = this.#kindOf(module, entry);
+    const kind = adapterKind(module, entry, { path: this.path, shapeOf: (name) => this.#shape(name) });
     const tensors: Partial<Record<KeyPart, Tensor>> = {};
     for (const [part, name] of entry.names) {
       if (part === "alpha") continue;
@@ -138,68 +126,10 @@ export class AdapterFile implements Disposable {
     return { kind, tensors, alpha: this.#alphaOf(module, { entry, component, kind, tensors }) };
   }
 
-  /** The kind of a module's adapter. A difference of the bias goes with any. */
-  #kindOf(module: string, { names, kinds }: Entry): KeyKind {
-    const main = [...kinds].filter((kind) => kind !== "diff" || names.has("weight"));
-    const kind = main[0] ?? (names.has("bias") ? "diff" : undefined);
-    const has = [...names.keys()].join(" and ");
-    if (main.length > 1) {
-      throw refuse(
-        this.path,
-        `${module} has ${main.map((one) => KIND_TITLES[one]).join(" and ")} at once`,
-      );
-    }
-    if (kind === undefined) throw refuse(this.path, `${module} has ${has} only`);
-    if (names.has("t1") || names.has("t2")) {
-      throw refuse(this.path, `the ${KIND_TITLES[kind]} of ${module} is of Tucker form, which is not read`);
-    }
-    const missing = NEEDED[kind].filter((part) => !names.has(part));
-    if (missing.length > 0) {
-      throw refuse(this.path, `${module} has ${has} only, a ${KIND_TITLES[kind]} needs ${missing.join(" and ")} too`);
-    }
-    if (kind === "lokr") this.#checkLokr(module, names);
-    if (kind === "lora" || kind === "loha") this.#checkFactors(module, { kind, names });
-    return kind;
-  }
-
-  #checkLokr(module: string, names: ReadonlyMap<KeyPart, string>): void {
-    for (const factor of ["w1", "w2"] as const) {
-      const [whole, a, b] = [names.get(factor), names.get(`${factor}_a`), names.get(`${factor}_b`)];
-      const fits = whole !== undefined
-        ? a === undefined && b === undefined && this.#shape(whole).length === 2
-        : a !== undefined && b !== undefined && this.#multiply(a, b);
-      if (!fits) {
-        throw refuse(this.path, `the LoKr of ${module} has no ${factor}: it must be one matrix or the product of two`);
-      }
-    }
-  }
-
-  #checkFactors(module: string, { kind, names }: { kind: "lora" | "loha"; names: ReadonlyMap<KeyPart, string> }): void {
-    const pairs: [KeyPart, KeyPart][] = kind === "lora" ? [["up", "down"]] : [["w1_a", "w1_b"], ["w2_a", "w2_b"]];
-    for (const [left, right] of pairs) {
-      const [first = "", second = ""] = [names.get(left), names.get(right)];
-      if (this.#multiply(first, second) || (kind === "lora" && this.#makeKernel(first, second))) continue;
-      throw refuse(
-        this.path,
-        `the ${KIND_TITLES[kind]} factors of ${module} are ${shown(this.#shape(second))} and ${
-          shown(this.#shape(first))
-        }, ` +
-          "they must be [r, in] and [out, r]",
-      );
-    }
-  }
-
-  /** Whether two matrices [m, r] and [r, n] can be multiplied. */
-  #multiply(left: string, right: string): boolean {
-    const [a, b] = [this.#shape(left), this.#shape(right)];
-    return a.length === 2 && b.length === 2 && a[1] === b[0] && a[1] !== 0;
-  }
-
-  /** Whether two factors [out, r, 1, …] and [r, in, …] are those of a kernel over frames, rows and columns. */
-  #makeKernel(left: string, right: string): boolean {
-    const [a, b] = [this.#shape(left), this.#shape(right)];
-    const [rank = 0] = b;
-    return b.length === 5 && a.length >= 2 && a[1] === rank && rank !== 0 && a.slice(2).every((size) => size === 1);
+  #header(component: AdapterComponent): LoraConfig | undefined {
+    const known = this.#headers.get(component) ?? { config: configInHeader(this, component) };
+    this.#headers.set(component, known);
+    return known.config;
   }
 
   #shape(name: string): readonly number[] {
@@ -209,7 +139,7 @@ export class AdapterFile implements Disposable {
   #alphaOf(
     module: string,
     { entry, component, kind, tensors }: {
-      entry: Entry;
+      entry: AdapterEntry;
       component: AdapterComponent | undefined;
       kind: KeyKind;
       tensors: Partial<Record<KeyPart, Tensor>>;
@@ -219,7 +149,10 @@ export class AdapterFile implements Disposable {
     const rank = kind === "lora" ? tensors.down?.size(0) : undefined;
     if (name === undefined) {
       if (rank === undefined) return undefined;
-      return alphaFromMetadata(this, { module, component: component ?? "transformer", rank }) ?? rank;
+      const header = this.#header(component ?? "transformer");
+      if (header !== undefined) return alphaIn(header, { path: this.path, module, rank });
+      const own = peftModule(entry.names.get("down") ?? "");
+      return this.#beside && own ? alphaIn(this.#beside, { path: this.path, module: own, rank }) : rank;
     }
     const shape = this.#shape(name);
     if (shape.some((size) => size !== 1)) throw refuse(this.path, `${shown(name)} has shape ${shown(shape)}, not []`);
@@ -243,43 +176,4 @@ export function readAdapters(path: string, options: { component?: AdapterCompone
   if (others.length === 0) return file.read(only);
   const names = file.components.map((name) => name ?? "an unnamed model").join(" and ");
   throw refuse(path, `it holds adapters for ${names}`, "say which of them is meant");
-}
-
-function understood(weights: Weights, path: string): Map<AdapterComponent | undefined, Map<string, Entry>> {
-  const models = new Map<AdapterComponent | undefined, Map<string, Entry>>();
-  const foreign: string[] = [];
-  for (const key of weights.keys()) {
-    const parsed = parseAdapterKey(key);
-    if (parsed === undefined) foreign.push(key);
-    else add(models, { key, parsed, path });
-  }
-  if (foreign.length > 0) {
-    const kinds = [...new Set(foreign.map(foreignKind))].join(", ");
-    const names = listNames(foreign.map(shown), { limit: 3, unit: "names" });
-    throw refuse(
-      path,
-      `${foreign.length} of ${weights.keys().length} names are no LoRA of a WAN model (${kinds}): ${names}`,
-    );
-  }
-  if (models.size === 0) throw refuse(path, "it holds no tensors");
-  return models;
-}
-
-function add(
-  models: Map<AdapterComponent | undefined, Map<string, Entry>>,
-  { key, parsed, path }: { key: string; parsed: AdapterKey; path: string },
-): void {
-  const { component, module, part, kind, kohya } = parsed;
-  const modules = models.get(component) ?? new Map<string, Entry>();
-  const entry: Entry = modules.get(module) ?? { names: new Map(), kinds: new Set(), kohya };
-  const other = entry.names.get(part);
-  if (other !== undefined) throw refuse(path, `${shown(key)} and ${shown(other)} both give the ${part} of ${module}`);
-  entry.names.set(part, key);
-  if (kind !== undefined) entry.kinds.add(kind);
-  modules.set(module, entry);
-  models.set(component, modules);
-}
-
-function refuse(path: string, fact: string, cure?: string): WeightsError {
-  return new WeightsError(`Cannot read the LoRA ${shown(path)}: ${fact}`, { cure });
 }

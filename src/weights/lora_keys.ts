@@ -83,6 +83,13 @@ export function parseAdapterKey(key: string): AdapterKey | undefined {
   return place === undefined ? undefined : { ...place, part, kind };
 }
 
+/** The module that a key of a file is for which peft wrote itself, as its model calls it; undefined for any other key. */
+export function peftModule(key: string): string | undefined {
+  const ending = ENDINGS.find(([ending]) => key.endsWith(ending))?.[0];
+  if (ending === undefined || !key.startsWith(PEFT_PREFIX)) return undefined;
+  return key.slice(PEFT_PREFIX.length, -ending.length);
+}
+
 function placeOf(path: string): Pick<AdapterKey, "component" | "module" | "kohya"> | undefined {
   const kohya = KOHYA_TRANSFORMER.find((prefix) => path.startsWith(prefix));
   if (kohya !== undefined) return placed(undefined, kohyaToDiffusers(path.slice(kohya.length)), true);

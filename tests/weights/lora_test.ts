@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WeightsError } from "../../src/base/mod.ts";
 import { full, ones, type Tensor, zeros } from "../../src/torch/mod.ts";
 import {
+  AdapterFile,
   type AdapterMap,
   type AdapterTensors,
   describeLora,
@@ -260,6 +261,54 @@ Deno.test("rslora's scale is kept", () =>
         metadata,
       );
       assert.equal((lora.modules.get("blocks.0.attn1.to_q")?.alpha ?? 0) / 4, 8 / Math.sqrt(4));
+    });
+  }));
+
+Deno.test("a file that peft wrote itself has its alpha from adapter_config.json beside it, or it is said that there is none", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const path = join(folder, "adapter_model.safetensors"), config = join(folder, "adapter_config.json");
+      // under the official names, which the config's patterns then have, too
+      const modules = { "blocks.0.self_attn.q": 4, "blocks.1.cross_attn.q": 4, "blocks.1.self_attn.q": 2 };
+      saveSafetensors(
+        path,
+        Object.fromEntries(
+          Object.entries(modules).flatMap(([module, rank]) => [
+            [`base_model.model.${module}.lora_A.weight`, ones([rank, 3])],
+            [`base_model.model.${module}.lora_B.weight`, ones([4, rank])],
+          ]),
+        ),
+      );
+      const read = (): [alphas: unknown[], assumption: string | undefined] => {
+        using lora = readAdapters(path);
+        using file = AdapterFile.open(path);
+        return [[...lora.modules.values()].map(({ alpha }) => alpha), file.assumption];
+      };
+      const [alphas, assumption] = read();
+      assert.deepEqual(alphas, [4, 4, 2]);
+      assert.match(
+        assumption ?? "",
+        /no adapter_config\.json with its alpha lies beside it: alpha is taken to be the rank/,
+      );
+      const written = { r: 4, lora_alpha: 8, rank_pattern: { "^blocks.1.self_attn.q": 2 } };
+      const write = (own: Record<string, unknown>): void =>
+        writeFileSync(config, JSON.stringify({ ...written, ...own }));
+      write({ alpha_pattern: { "cross_attn.q": 1 } });
+      assert.deepEqual(read(), [[8, 1, 8], undefined]);
+      write({ use_rslora: true });
+      assert.deepEqual(read(), [[16, 16, 8 * Math.sqrt(2)], undefined]);
+      const refuses = (own: Record<string, unknown>, message: RegExp): void => {
+        write(own);
+        assert.throws(() => readAdapters(path), { name: "WeightsError", message });
+      };
+      refuses(
+        { r: 8 },
+        /the adapter_config\.json beside it says rank 8 for blocks\.0\.self_attn\.q, the tensors have 4/,
+      );
+      refuses({ alpha_pattern: { "blocks.[01].*": 2 } }, /has the expression "blocks\.\[01\]\.\*" in alpha_pattern/);
+      refuses({ lora_alpha: null }, /has null as lora_alpha/);
+      writeFileSync(config, "[");
+      assert.throws(() => readAdapters(path), /the adapter_config\.json beside it is not JSON/);
     });
   }));
 

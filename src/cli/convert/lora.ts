@@ -48,6 +48,7 @@ async function convertLora(input: string, out: string, options: LoraCommand): Pr
   checkPlace(out, { kind: "file", force: options.force === true, inputs: [input] });
   await openLibtorch({ libtorch: options.libtorch });
   using file = AdapterFile.open(input);
+  if (file.assumption !== undefined) warn(`of ${input}: ${file.assumption}`);
   using stack = new DisposableStack();
   const models: Partial<Record<AdapterComponent, AdapterModules["modules"]>> = {};
   const wanted: AdapterComponent = expert === "low" ? "transformer_2" : "transformer";

@@ -1,8 +1,10 @@
 /** Going on from an adapter file. */
 import { listNames, WeightsError } from "../../base/mod.ts";
+import type { MethodConfig } from "../../config/mod.ts";
+import type { Emit } from "../../events/mod.ts";
 import type { AdapterData, AdapterModules } from "../../nn/mod.ts";
 import type { Tensor } from "../../torch/mod.ts";
-import { type AdapterComponent, readAdapters } from "../../weights/mod.ts";
+import { type AdapterComponent, AdapterFile, readAdapters } from "../../weights/mod.ts";
 
 /**
  * The adapters of a file in the place of fresh ones. The second factor takes up the difference between the file's scale and
@@ -27,6 +29,13 @@ export function startingAdapters(
     const found = file.modules.get(module) as AdapterData;
     return [module, adopted(found, { wanted, module, path })];
   }));
+}
+
+/** Says what has to be assumed of a file that a method starts from. */
+export function warnOfStart(method: MethodConfig, emit: Emit): void {
+  if (method.kind === "full" || method.kind === "embedding" || method.init === undefined) return;
+  using file = AdapterFile.open(method.init);
+  if (file.assumption !== undefined) emit({ type: "warning", message: `of ${method.init}: ${file.assumption}` });
 }
 
 function adopted(
