@@ -54,7 +54,8 @@ export function parseConfig(text: string, options: { path: string; set?: readonl
   const layers = fileLayers(text, { label, folder, file: resolve(options.path), seen: [] });
   const overrides = (options.set ?? []).map(parseOverride)
     .toSorted((a, b) => Number(makesChoice(b.path)) - Number(makesChoice(a.path)));
-  let merged = layers.reduce<JsonObject>((below, layer) => layOver(below, layer.value), Object.create(null));
+  const least: JsonObject = Object.assign(Object.create(null), { name: label.replace(/\.(jsonc|json)$/, "") });
+  let merged = layers.reduce((below, layer) => layOver(below, layer.value), least);
   for (const override of overrides) {
     const value = absolutePaths(override.value, { at: override.path.join("."), folder: Deno.cwd() });
     const alone = applyOverride(Object.create(null), { path: override.path, value });
@@ -71,8 +72,8 @@ export function parseConfig(text: string, options: { path: string; set?: readonl
     if (own.success) continue;
     throw configError(own.error.issues, values, { layers: [], label: `${label}, train.experts.${expert}` });
   }
-  const name = result.data.name ?? label.replace(/\.(jsonc|json)$/, "");
-  return freeze({ ...result.data, name, runsDir: resolvePath(result.data.runsDir, folder) });
+  const { name = "", runsDir } = result.data;
+  return freeze({ ...result.data, name, runsDir: resolvePath(runsDir, folder) });
 }
 
 /** The layers of a file, lowest first: what it extends, then itself. */

@@ -14,12 +14,23 @@ import { saveSchema } from "./sections/save.ts";
 import { lossSchema, timestepsSchema, trainSchema } from "./sections/train.ts";
 import { validationSchema } from "./sections/validation.ts";
 
+/** Bytes that a name may have: files of the run end in more, and their names may have 255. */
+const NAME_BYTES = 180;
+
+const NAME = `a file's name: text of at most ${NAME_BYTES} bytes in UTF-8, without /, \\ and control characters, and ` +
+  "neither . nor ..";
+
+/** A name that folders and files can have. */
+const nameSchema = z.string().regex(/^(?!\.{1,2}$)[^/\\\p{Cc}]+$/u)
+  .refine((name) => new TextEncoder().encode(name).length <= NAME_BYTES, { message: NAME });
+
 /** Schema of a run's config. A missing section counts as an empty one, so that the missing keys in it are named. */
 export const configSchema = z.strictObject({
   version: field(z.literal(1).default(1), { title: "Version", description: "Version of this config's form." }),
-  name: field(z.string().min(1).max(200).optional(), {
+  name: field(nameSchema.optional(), {
     title: "Name",
     description: "What the run and its files are called; absent means the config file's name.",
+    allowed: NAME,
   }),
   runsDir: field(z.string().min(1).default("runs"), {
     title: "Runs folder",

@@ -116,6 +116,19 @@ Deno.test("each wrong value has a line with its place, the value and what is all
   assert.ok(lines.every((line) => !line.includes("undefined")), lines.join("\n"));
 });
 
+Deno.test("a name is one that files can have, whether it is written or the config file's own", () => {
+  for (const name of ["..", ".", "../x", "a/b", "a\\b", "a\nb", "\u0085", "", "é".repeat(91)]) {
+    const [problem = ""] = problems(MINIMAL, [`name=${JSON.stringify(name)}`]);
+    assert.match(problem, /"name" is .*; allowed is a file's name: text of at most 180 bytes/, name);
+  }
+  for (const name of ["..a", "v1.2", "Katze 🐈 auf dem Dach", "é".repeat(90)]) {
+    assert.equal(parse(MINIMAL, [`name=${JSON.stringify(name)}`]).name, name);
+  }
+  const named = (file: string): string => parseConfig(MINIMAL, { path: `/nowhere/${file}` }).name;
+  assert.equal(named("cat.v2.jsonc"), "cat.v2");
+  for (const file of ["...jsonc", ".json", "a\\b.json"]) assert.throws(() => named(file), /"name" is /, file);
+});
+
 Deno.test("missing keys are all named, with what they are", () => {
   const lines = problems("{}");
   assert.equal(lines.length, 3);
