@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { diskError, makeFolder, RunError, syncFolder, writeAtomically } from "../base/mod.ts";
 import type { CheckpointRef } from "../runs/mod.ts";
 import { noGrad, type Tensor } from "../torch/mod.ts";
+import { type Change, shapingChanges } from "./changes.ts";
 import type { Journal } from "./journal.ts";
 import { openWeights, saveSafetensors } from "../weights/mod.ts";
 
@@ -91,14 +92,15 @@ export function pruneCheckpoints(whole: readonly CheckpointRef[], { keep, keepEv
 /**
  * Copies a checkpoint into the state of a run set up the same way.
  * @param options.configHashes of the configs that the run has had
+ * @param options.changes settings that are others now, and may be why the tensors are
  * @returns the steps taken so far
  * @throws {RunError} if it was made with another config, or holds other tensors
  */
 export function loadCheckpoint(
   checkpoint: CheckpointRef,
-  options: { configHashes: readonly unknown[]; state: TrainState },
+  options: { configHashes: readonly unknown[]; state: TrainState; changes?: readonly Change[] },
 ): number {
-  const { configHashes, state } = options;
+  const { configHashes, state, changes = [] } = options;
   if (!configHashes.includes(checkpoint.manifest.configHash)) {
     throw new RunError(`Cannot resume from ${checkpoint.path}: it was made with another config.`, {
       cure: "Resume with the config in the run's own folder, or start a new run.",
@@ -110,9 +112,16 @@ export function loadCheckpoint(
     const isSame = (name: string, { shape }: Tensor): boolean =>
       names.has(name) && weights.shapeOf(name).join() === shape.join();
     if (names.size !== tensors.size || !tensors.entries().every(([name, tensor]) => isSame(name, tensor))) {
-      throw new RunError(`Cannot resume from ${checkpoint.path}: ${file} holds other tensors than this run trains.`, {
-        cure: "Resume with the config in the run's own folder, or start a new run.",
-      });
+      const changed = shapingChanges(changes);
+      const since = changed.length === 0 ? "" : `; changed since then: ${changed.join("; ")}`;
+      throw new RunError(
+        `Cannot resume from ${checkpoint.path}: ${file} holds other tensors than this run trains${since}.`,
+        {
+          cure: changed.length === 0
+            ? "Resume with the config in the run's own folder, or start a new run."
+            : "start a new run with the changed config, or take these changes back",
+        },
+      );
     }
     noGrad(() => {
       for (const [name, tensor] of tensors) {

@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { messageOf, RunError, WantuneError } from "../base/mod.ts";
+import type { RunConfig } from "../config/mod.ts";
 import type { BatchOptions, Dataset } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { RunFolder, Wish } from "../runs/mod.ts";
@@ -48,7 +49,9 @@ export interface TrainOptions {
   readonly signal?: AbortSignal | undefined;
   /** Goes on from the newest whole checkpoint, if there is one. */
   readonly resume: boolean;
-  /** Settings that are others than when the run was last trained. */
+  /** What the run is to be trained with; its folder has it from when the checkpoint is known to fit. The folder's if absent. */
+  readonly config?: RunConfig;
+  /** Settings in it that are others than when the run was last trained. */
   readonly changes?: readonly Change[];
   readonly version: string;
   readonly observer?: TrainObserver;
@@ -66,7 +69,7 @@ export async function train(options: TrainOptions): Promise<TrainStatus> {
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1000;
   try {
-    using session = await setUp(folder.config, { emit, signal, onReport: folder.keepDataReport });
+    using session = await setUp(options.config ?? folder.config, { emit, signal, onReport: folder.keepDataReport });
     const status = await loop(session, options);
     emit({ type: "run.ended", status, exitCode: status === "done" ? 0 : 130, seconds: seconds() });
     return status;
@@ -143,12 +146,13 @@ function begin(
   const { dataset, trainees } = session;
   const latest = options.resume ? folder.latestCheckpoint() : undefined;
   const configHashes = [...folder.configHashes, folder.configHash];
-  const first = latest === undefined ? 0 : loadCheckpoint(latest, { configHashes, state });
+  const first = latest === undefined ? 0 : loadCheckpoint(latest, { configHashes, state, changes });
   if (first > numSteps) {
     throw new RunError(`Cannot go on to step ${numSteps}: the run has taken ${first} steps already.`, {
       cure: "ask for more steps",
     });
   }
+  if (options.config !== undefined && changes.length > 0) folder.reconfigure(options.config);
   if (typeof latest?.manifest.dataFingerprint === "string" && latest.manifest.dataFingerprint !== dataset.fingerprint) {
     emit({
       type: "warning",

@@ -81,6 +81,8 @@ Deno.test("a run goes on with other settings and says which; with the same ones 
     );
     const shorter = ["train", "--resume", first, "--set", "train.steps=6"];
     assertRefused(await run(shorter), 2, /^wantune: Cannot go on to step 6: the run has taken 8 steps already\. .*\n$/);
+    const { train } = JSON.parse(Deno.readTextFileSync(join(first, "config.json")));
+    assert.equal(train.steps, 8, "a resume that is refused changes nothing");
   }));
 
 Deno.test("a loss that explodes ends the run before the update, with the clips named and the checkpoint whole", () =>

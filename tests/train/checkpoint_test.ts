@@ -45,6 +45,14 @@ Deno.test("loadCheckpoint() refuses another config and other tensors", () => {
     assert.throws(() => loadCheckpoint(checkpoint, { configHashes: ["h"], state: renamed }), /other tensors/);
     const wider = { params: state(0).params, optimizer: new Map([["b", full([4], 0)]]) }; // a copy would broadcast
     assert.throws(() => loadCheckpoint(checkpoint, { configHashes: ["h"], state: wider }), /other tensors/);
+    const changes = [
+      { path: "optim.weightDecay", from: 0.01, to: 0, effect: "" },
+      { path: "train.steps", from: 1, to: 2, effect: "" },
+    ];
+    assert.throws(
+      () => loadCheckpoint(checkpoint, { configHashes: ["h"], state: wider, changes }),
+      /other tensors than this run trains; changed since then: optim\.weightDecay from 0\.01 to 0\.$/,
+    );
   });
 });
 

@@ -43,7 +43,7 @@ async function demo(
   const config = loadConfig(prepareDemoFolder(out), { set: [`train.steps=${steps}`, `runsDir=${out}/runs`] });
   using signals = await StopSignals.listen();
   using folder = RunFolder.create(config);
-  using heard = openRunBus(folder, { json: options.json === true });
+  using heard = openRunBus(folder, { log: config.log, json: options.json === true });
   const { bus, renderer } = heard;
   const stepSeconds: number[] = [];
   bus.subscribe((event) => {

@@ -3,7 +3,6 @@ import type { Command } from "@commander-js/extra-typings";
 import { ConfigError, Stopped, VERSION } from "../../base/mod.ts";
 import type { RunConfig } from "../../config/mod.ts";
 import type { RunFolder } from "../../runs/mod.ts";
-import type { Change } from "../../train/mod.ts";
 
 export function register(program: Command): void {
   program.command("train")
@@ -41,26 +40,28 @@ async function trainCommand(options: TrainCommand): Promise<void> {
       cure: "give one, `wantune train my.jsonc`, or go on with a run: `wantune train --resume`",
     });
   }
-  const config = path === undefined ? undefined : loadConfig(path, { set: [...set] });
+  const given = path === undefined ? undefined : loadConfig(path, { set: [...set] });
   const existing = resume === undefined
     ? undefined
-    : findRun(config?.runsDir ?? "runs", typeof resume === "string" ? resume : undefined);
+    : findRun(given?.runsDir ?? "runs", typeof resume === "string" ? resume : undefined);
 
   // Before there is a run folder, so that what is missing leaves no trace.
   await findPrograms();
   await openLibtorch({ libtorch: options.libtorch });
   const { configChanges, resolveDevice, train } = await import("../../train/mod.ts");
-  if (config !== undefined) resolveDevice(config.model.device);
+  if (given !== undefined) resolveDevice(given.model.device);
   using signals = await StopSignals.listen();
   using folder = existing !== undefined
     ? RunFolder.open(existing, { lock: true })
-    : RunFolder.create(config as NonNullable<typeof config>);
-  const changes = existing === undefined ? [] : adopt(folder, { config, set, configChanges });
-  const { threads } = folder.config.memory;
+    : RunFolder.create(given as NonNullable<typeof given>);
+  const config = existing === undefined ? folder.config : wantedConfig(folder, { given, set });
+  const changes = existing === undefined ? [] : configChanges(folder.trainedConfig, config);
+  const { memory: { threads }, log } = config;
   if (threads !== "auto") hostThreads(threads);
-  using heard = openRunBus(folder, { json: options.json === true });
+  using heard = openRunBus(folder, { log, json: options.json === true });
   const status = await train({
     folder,
+    config,
     emit: heard.bus.emit,
     wishes: () => [...folder.controls.take(), ...(signals.requested ? ["stop" as const] : [])],
     signal: signals.signal,
@@ -69,25 +70,21 @@ async function trainCommand(options: TrainCommand): Promise<void> {
     version: VERSION,
   });
   if (status === "stopped") {
+    const isAdopted = changes.length === 0 || folder.config === config;
     throw new Stopped(`Stopped; everything is saved in ${folder.path}.`, {
-      cure: `go on with \`wantune train --resume ${folder.path}\``,
+      cure: isAdopted
+        ? `go on with \`wantune train --resume ${folder.path}\``
+        : "go on with the same command: the run has its former settings until it has begun with others",
     });
   }
 }
 
-/** Gives a run that goes on the settings it is to have from here on. @returns what changed */
-function adopt(
+/** The settings that a run is to go on with: those of a config, or of its folder with some replaced. */
+function wantedConfig(
   folder: RunFolder,
-  { config, set, configChanges }: {
-    config: RunConfig | undefined;
-    set: readonly string[];
-    configChanges: typeof import("../../train/mod.ts").configChanges;
-  },
-): readonly Change[] {
-  const wanted = config ?? folder.withOverrides(set);
-  const changes = configChanges(folder.trainedConfig, wanted);
-  if (changes.length > 0) folder.reconfigure({ ...wanted, runsDir: folder.trainedConfig.runsDir });
-  return changes;
+  { given, set }: { given: RunConfig | undefined; set: readonly string[] },
+): RunConfig {
+  return { ...given ?? folder.withOverrides(set), runsDir: folder.trainedConfig.runsDir };
 }
 
 function gather(value: string, values: string[]): string[] {
