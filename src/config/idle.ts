@@ -27,6 +27,9 @@ const RULES: readonly Rule[] = [
   { at: "train.timesteps.resolutionShift", usual: [0.5, 1.15], by: "shift", beside: ["resolution"] },
   { at: "train.loss.delta", usual: 1, by: "kind", beside: ["huber", "pseudo-huber"] },
   { at: "method.initWord", by: "init", beside: [undefined] },
+  { at: "sample.solverOrder", usual: 2, by: "solver", beside: ["unipc", "dpm++"] },
+  { at: "sample.solverType", usual: "bh2", by: "solver", beside: ["unipc"] },
+  { at: "sample.corrector", usual: true, by: "solver", beside: ["unipc"] },
   { at: "memory.blocks", usual: "auto", by: "plan", beside: ["auto"] },
   { at: "memory.weights", usual: "auto", by: "plan", beside: ["auto"] },
   { at: "memory.inputs", usual: "auto", by: "plan", beside: ["auto"] },
@@ -43,7 +46,7 @@ export interface IdleField {
 export function idleFields(config: object): IdleField[] {
   return RULES.flatMap(({ at, usual, by, beside }) => {
     const path = at.split("."), section = path.slice(0, -1), field = path.at(-1) ?? "";
-    const values = section.reduce((here, key) => here[key] as Values, config as Values);
+    const values = section.reduce((here, key) => (here[key] ?? {}) as Values, config as Values);
     const isUsual = !(field in values) || JSON.stringify(values[field]) === JSON.stringify(usual);
     if (isUsual || beside.includes(values[by])) return [];
     const allowed = usual === undefined ? "nothing" : JSON.stringify(usual);

@@ -5,7 +5,7 @@ import type { SampleConfig } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import { writeFigures, writeVideo } from "../media/mod.ts";
 import { dims, noGrad, type Tensor, tidy } from "../torch/mod.ts";
-import { generate, padPrompt, TEXT_LENGTH } from "../wan/mod.ts";
+import { generate, padPrompt, solverOf, TEXT_LENGTH } from "../wan/mod.ts";
 import { trainedModel } from "./experts.ts";
 import { guidanceOf } from "./guidance.ts";
 import { readImage } from "./pictures.ts";
@@ -77,7 +77,7 @@ export async function sampleVideo(
     steps: sample.steps,
     ...guidanceOf(sample, models.variant),
     shift: sample.shift === "auto" ? models.shift : sample.shift,
-    solver: sample.solver,
+    solver: solverOf(sample),
     signal,
   });
   latents[Symbol.dispose]();

@@ -161,12 +161,21 @@ Deno.test("a field that would be ignored beside another one is refused, and says
       ["train.timesteps.law=uniform", "train.timesteps.logitStd=2"],
       ["train.timesteps.resolutionShift=[0.1,1]"],
       ["train.loss.delta=0.5"],
+      ['sample.prompts=["a cat"]', "sample.solver=euler", "sample.solverOrder=1"],
+      ['sample.prompts=["a cat"]', "sample.solver=dpm++", "sample.solverType=bh1"],
+      ['sample.prompts=["a cat"]', "sample.solver=dpm++", "sample.corrector=false"],
       ["method.kind=embedding", "method.init=e.safetensors", "method.initWord=cat"],
       ['memory.plan=[{"count":30}]', "memory.blocks=keep"],
       ['train.experts={"high":{"optim":{"cycles":2}}}'],
     ]
   ) assert.match(first(...set), /it counts only where/, set.join(" "));
   parse(MINIMAL, ["optim.schedule=rex", "optim.minRate=0.1", "train.loss.kind=huber", "train.loss.delta=0.5"]);
+  const dpm = ['sample.prompts=["a cat"]', "sample.solver=dpm++", "sample.sigmas=official"];
+  parse(MINIMAL, [...dpm, "sample.solverOrder=1"]);
+  assert.match(
+    first(...dpm, "sample.solverOrder=3"),
+    /solverOrder" is 3; allowed is 1 or 2 where sample\.solver is "dpm/,
+  );
 });
 
 Deno.test("broken JSON and doubled keys are refused with their line", () => {

@@ -13,6 +13,7 @@ import { assertRefused, MODEL, withWorkplace } from "../support/workplace.ts";
 
 await useTorch();
 
+const SOLVER = ["--solver-order", "3", "--solver-type", "bh1", "--corrector", "off", "--sigmas", "official"];
 const SMALL = ["--width", "64", "--height", "64", "--frames", "5", "--steps", "2"];
 
 Deno.test("sample: golden pipeline_t2v_lora, two experts with a LoRA and a guidance each", () =>
@@ -46,7 +47,7 @@ Deno.test("sample --from: a video says how it was made, and is made again byte f
       assert.equal(code, 0, stderr);
     };
     const first = ["--model", "model", "--prompt", 'a "cat"', ...SMALL, "--seed", "7", "--image", "cat.jpg"];
-    await sample(...first, "--guidance", "3", "--solver", "euler", "--out", "a.webm", "--codec", "vp9");
+    await sample(...first, "--guidance", "3", ...SOLVER, "--out", "a.webm", "--codec", "vp9");
     await sample("--from", "a.webm", "--out", "b.webm");
     const said = await run(["inspect", "b.webm"]);
     assert.match(said.stdout, /what {6}a video made by wantune [^\n]*\n {2}wantune: .*\n {2}prompt: a "cat"\n/);
@@ -55,8 +56,12 @@ Deno.test("sample --from: a video says how it was made, and is made again byte f
     assert.equal(readdirSync(join(folder, "pictures")).length, 6);
     await sample("--from", "pictures", "--out", "c.mp4");
     const recipe = JSON.parse(await readComment(join(folder, "c.mp4")) ?? "");
-    const { prompt, seed, steps, solver, guidanceScale, codec, image } = recipe;
-    assert.deepEqual([prompt, seed, steps, solver, guidanceScale, codec], ['a "cat"', 8, 2, "euler", 3, "h264"]);
+    const { prompt, seed, steps, guidanceScale, codec, image } = recipe;
+    assert.deepEqual([prompt, seed, steps, guidanceScale, codec], ['a "cat"', 8, 2, 3, "h264"]);
+    const { solver, solverOrder, solverType, corrector, sigmas } = recipe;
+    assert.deepEqual([solver, solverOrder, solverType, corrector, sigmas], ["unipc", 3, "bh1", false, "official"]);
+    await sample("--from", "a.webm", "--out", "d.webm", "--corrector", "on");
+    assert.notDeepEqual(Deno.readFileSync(join(folder, "d.webm")), Deno.readFileSync(join(folder, "a.webm")));
     assert.equal(image.path, "cat.jpg");
     assert.match(image.hash, /^[0-9a-f]{64}$/);
 

@@ -6,6 +6,7 @@ import {
   createSolver,
   makeSchedule,
   type SolverKind,
+  solverOf,
   type SolverOptions,
   type UniPcVariant,
 } from "../../src/wan/solvers/mod.ts";
@@ -71,6 +72,13 @@ Deno.test("makeSchedule() ends at 0 and refuses senseless numbers", () => {
 Deno.test("createSolver() refuses orders that there are none of", () => {
   assert.throws(() => createSolver({ kind: "unipc", steps: 4, shift: 5, order: 4 }), /orders 1, 2 and 3, not 4/);
   assert.throws(() => createSolver({ kind: "dpm++", steps: 4, shift: 5, order: 3 }), /orders 1 and 2, not 3/);
+});
+
+Deno.test("solverOf() tells a solver what a user says in diffusers' words", () => {
+  const said = { solver: "unipc", solverOrder: 3, solverType: "bh1", corrector: false, sigmas: "official" } as const;
+  const wanted = { kind: "unipc", order: 3, variant: "bh1", corrector: false, convention: "official" };
+  assert.deepEqual(solverOf(said), wanted);
+  assert.deepEqual(solverOf({ solver: "euler" }), { kind: "euler" });
 });
 
 /** The walk that reference/solvers.json holds: 8 steps at shift 5 with velocities by a formula. */

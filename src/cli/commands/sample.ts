@@ -152,14 +152,25 @@ function videoWishes(options: SampleCommand): VideoWishes & { prompt?: string; p
   return wishes.prompts === undefined ? wishes : { prompt: undefined, ...wishes } as typeof wishes;
 }
 
+/** As in `unipc (order 3, bh1, no corrector, official sigmas)`. */
+function solverText({ solver, solverOrder, solverType, corrector, sigmas }: Order["settings"]): string {
+  const said = [
+    ...(solverOrder === undefined ? [] : [`order ${solverOrder}`]),
+    ...(solverType === undefined ? [] : [solverType]),
+    ...(corrector === false ? ["no corrector"] : []),
+    ...(sigmas === undefined ? [] : [`${sigmas} sigmas`]),
+  ];
+  return said.length === 0 ? solver : `${solver} (${said.join(", ")})`;
+}
+
 function tell(order: Order, { seconds, json }: { seconds: number; json: boolean }): void {
   const { path, tensorsPath, prompt, settings } = order;
   const files = { path, ...(tensorsPath === undefined ? {} : { tensors: tensorsPath }) };
   if (json) return printLine(JSON.stringify({ ...files, seconds, prompt, ...settings }));
-  const { width, height, numFrames, fps, steps, solver, guidanceScale, lowNoiseGuidanceScale: low, seed } = settings;
+  const { width, height, numFrames, fps, steps, guidanceScale, lowNoiseGuidanceScale: low, seed } = settings;
   const guidance = low === undefined || low === guidanceScale ? `${guidanceScale}` : `${guidanceScale} and ${low}`;
   printLine(
     `saved ${Object.values(files).join(" and ")}: ${numFrames} frames of ${width}x${height} at ${fps} fps, ` +
-      `${steps} steps of ${solver}, guidance ${guidance}, seed ${seed}; ${formatDuration(seconds)}`,
+      `${steps} steps of ${solverText(settings)}, guidance ${guidance}, seed ${seed}; ${formatDuration(seconds)}`,
   );
 }

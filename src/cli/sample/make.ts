@@ -8,6 +8,7 @@ import {
   type ModelSource,
   openTransformers,
   padPrompt,
+  solverOf,
   TEXT_LENGTH,
 } from "../../wan/mod.ts";
 import { readLearnedTokens } from "./embeddings.ts";
@@ -85,7 +86,7 @@ export async function makeVideos<Order extends VideoOrder>(
       guidanceScale: settings.guidanceScale,
       lowNoiseGuidanceScale: settings.lowNoiseGuidanceScale,
       shift: settings.shift,
-      solver: settings.solver,
+      solver: solverOf(settings),
       onStep: (step) => {
         emit({ type: "stage", stage: "sampling", done: step, total: steps, item });
         check();

@@ -32,6 +32,12 @@ export function deviceName(text: string): string {
   throw new InvalidArgumentError("Allowed are auto, cpu, cuda and cuda:N.");
 }
 
+/** `on` or `off`. */
+export function onOff(text: string): boolean {
+  if (text === "on" || text === "off") return text === "on";
+  throw new InvalidArgumentError("Allowed are on and off.");
+}
+
 /** Text with anything in it. */
 export function nonEmpty(text: string): string {
   if (text.trim() !== "") return text;

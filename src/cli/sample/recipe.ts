@@ -34,6 +34,10 @@ const recipeSchema = z.looseObject({
   shift: z.number(),
   textLength: z.int().optional(),
   solver: z.enum(["unipc", "euler", "dpm++"]),
+  solverOrder: z.int().optional(),
+  solverType: z.enum(["bh1", "bh2"]).optional(),
+  corrector: z.boolean().optional(),
+  sigmas: z.enum(["diffusers", "official"]).optional(),
   seed: z.int(),
   codec: z.enum(["h264", "h265", "vp9", "av1"]).optional(),
   dtype: z.enum(["auto", "float32", "bfloat16"]),
@@ -96,9 +100,10 @@ export function checkSame(file: RecipeFile, options: { video: string; flag: stri
 export function wishesOf(recipe: Recipe): VideoWishes & { prompt: string } {
   const { numFrames: frames, guidanceScale: guidance, lowNoiseGuidanceScale: guidanceLow } = recipe;
   const { prompt, negativePrompt, width, height, fps, steps, shift, textLength, solver, seed, codec } = recipe;
+  const { solverOrder, solverType, corrector, sigmas } = recipe;
   return {
     ...{ prompt, negativePrompt, width, height, frames, fps, steps, guidance, guidanceLow, shift, textLength },
-    ...{ solver, seed, codec },
+    ...{ solver, solverOrder, solverType, corrector, sigmas, seed, codec },
     image: recipe.image?.path,
     lastImage: recipe.lastImage?.path,
     initialLatents: recipe.initialLatents?.path,

@@ -42,6 +42,9 @@ interface Replaced extends VideoWishes, ModelWishes {
   readonly embedding?: readonly string[];
 }
 
+/** What was said of a solver holds for no other one. */
+const OTHER_SOLVER = { solverOrder: undefined, solverType: undefined, corrector: undefined };
+
 /**
  * Reads how a video was made.
  * @throws {DataError} if it does not say so, or a file that it was made from is gone or another one
@@ -62,8 +65,9 @@ export async function repeated(video: string, options: Replaced): Promise<Repeat
   for (const { file, flag, isReplaced } of files) {
     if (file !== undefined && !isReplaced) checkSame(file, { video, flag });
   }
+  const isSameSolver = options.solver === undefined || options.solver === recipe.solver;
   const ending = extname(video);
-  const wishes = wishesOf(recipe);
+  const wishes = { ...wishesOf(recipe), ...(isSameSolver ? {} : OTHER_SOLVER) };
   const isSameForm = options.out === undefined || videoForm(options.out) === videoForm(video);
   return {
     model: hasNewModel ? {} : Object.fromEntries(modelFiles(model).map(({ name, file }) => [name, file.path])),

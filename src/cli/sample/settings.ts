@@ -1,6 +1,14 @@
 /** What a sample is made with: what the user asked for, else what suits the model. */
 import { ConfigError, WeightsError } from "../../base/mod.ts";
-import { latentSize, type ModelSource, sizeForPicture, type SolverKind } from "../../wan/mod.ts";
+import {
+  type Convention,
+  latentSize,
+  type ModelSource,
+  sizeForPicture,
+  type SolverChoice,
+  type SolverKind,
+  type UniPcVariant,
+} from "../../wan/mod.ts";
 
 /** What a user may ask for. */
 export interface SampleWishes {
@@ -15,11 +23,15 @@ export interface SampleWishes {
   readonly shift?: number | undefined;
   readonly textLength?: number | undefined;
   readonly solver?: SolverKind | undefined;
+  readonly solverOrder?: number | undefined;
+  readonly solverType?: UniPcVariant | undefined;
+  readonly corrector?: boolean | undefined;
+  readonly sigmas?: Convention | undefined;
   readonly seed?: number | undefined;
 }
 
 /** Everything that decides a sample beside the prompt and the weights. */
-export interface SampleSettings {
+export interface SampleSettings extends SolverChoice {
   readonly negativePrompt: string;
   readonly width: number;
   readonly height: number;
@@ -32,7 +44,6 @@ export interface SampleSettings {
   readonly shift: number;
   /** Rows of text that the transformer attends to, where they are not as many as it was trained with. */
   readonly textLength?: number;
-  readonly solver: SolverKind;
   readonly seed: number;
 }
 
@@ -68,7 +79,7 @@ export function completeSettings(
     ...lowGuidance(models, wishes),
     shift: wishes.shift ?? models.shift,
     ...(wishes.textLength === undefined ? {} : { textLength: wishes.textLength }),
-    solver: wishes.solver ?? "unipc",
+    ...solverChoice(wishes),
     seed: wishes.seed ?? 0,
   };
 }
@@ -84,6 +95,25 @@ function lowGuidance({ variant }: ModelSource, wishes: SampleWishes): Pick<Sampl
   }
   const scale = wishes.guidanceLow ?? wishes.guidance ?? inference.lowNoiseGuidanceScale;
   return scale === undefined ? {} : { lowNoiseGuidanceScale: scale };
+}
+
+/** What is said of the solver; what it cannot do is refused rather than ignored. */
+function solverChoice(wishes: SampleWishes): SolverChoice {
+  const { solver = "unipc", solverOrder, solverType, corrector, sigmas } = wishes;
+  const maxOrder = { "unipc": 3, "dpm++": 2, "euler": 1 }[solver];
+  const idle = solver === "unipc" ? [] : [["type", solverType], ["corrector", corrector]] as const;
+  const fact = solverOrder !== undefined && solverOrder > maxOrder
+    ? `has the order ${maxOrder === 1 ? "1 alone" : `${maxOrder} at most`}, not ${solverOrder}`
+    : idle.filter(([, value]) => value !== undefined).map(([name]) => `has no ${name}`)[0];
+  if (fact !== undefined) {
+    throw new ConfigError(`Cannot sample with ${solver} like this: it ${fact}`, {
+      cure: "leave --solver-order, --solver-type and --corrector out, or take --solver unipc",
+    });
+  }
+  const said = Object.entries({ solverOrder, solverType, corrector, sigmas }).filter(([, value]) =>
+    value !== undefined
+  );
+  return { solver, ...Object.fromEntries(said) };
 }
 
 type Size = Pick<SampleSettings, "width" | "height" | "numFrames">;

@@ -1,7 +1,7 @@
 /** The options that each video may have of its own: on the command line for all, in a line of a prompt file for one. */
 import { Command, CommanderError, Option } from "@commander-js/extra-typings";
 import type { VideoCodec } from "../../media/mod.ts";
-import { nonEmpty, real, whole } from "./options.ts";
+import { nonEmpty, onOff, real, whole } from "./options.ts";
 import type { SampleWishes } from "./settings.ts";
 
 /** What a user may ask of one video. */
@@ -35,6 +35,13 @@ export function addVideoOptions(command: Command): void {
     .option("--shift <number>", "shift of the noise levels", real({ above: 0 }))
     .option("--text-length <tokens>", "length that prompts are completed or cut to (default: 512)", whole(1))
     .addOption(new Option("--solver <name>", "how steps are taken").choices(["unipc", "euler", "dpm++"]))
+    .option("--solver-order <number>", "order of unipc (1 to 3) or dpm++ (1 or 2) (default: 2)", whole(1))
+    .addOption(new Option("--solver-type <name>", "B(h) of unipc (default: bh2)").choices(["bh1", "bh2"]))
+    .option("--corrector <on|off>", "whether unipc corrects its steps (default: on)", onOff)
+    .addOption(
+      new Option("--sigmas <whose>", "noise levels that steps stop at: diffusers' or those of WAN's release, official")
+        .choices(["diffusers", "official"]),
+    )
     .option("--seed <number>", "seed of the starting noise (default: 0)", whole(0))
     .option("--batch <number>", "videos of the prompt, with seeds counting up", whole(1))
     .option("--image <file>", "picture or clip whose first frame the video begins with", nonEmpty)

@@ -58,5 +58,25 @@ export const sampleSchema = section({
     title: "Solver",
     description: "How the steps are taken.",
   }),
+  solverOrder: field(z.int().min(1).max(3).default(2), {
+    title: "Solver's order",
+    allowed: "1, 2 or 3; for dpm++ 1 or 2",
+    description: "How many of the last predictions a step is made of, for unipc and dpm++.",
+  }),
+  solverType: field(z.enum(["bh1", "bh2"]).default("bh2"), {
+    title: "Solver's type",
+    description: "Choice of B(h), for unipc. diffusers advises bh1 for fewer than 10 steps without guidance.",
+  }),
+  corrector: field(z.boolean().default(true), {
+    title: "Corrector",
+    description: "Whether each step corrects the one before, for unipc.",
+  }),
+  sigmas: field(z.enum(["diffusers", "official"]).default("diffusers"), {
+    title: "Noise levels",
+    description: "Whose noise levels the steps stop at: those of diffusers, or of WAN's release.",
+  }),
   seed: field(z.int().min(0).default(0), { title: "Seed", description: "Seed of the starting noise." }),
-}, { title: "Samples", description: "Videos made during training; leave the section out for none." });
+}, { title: "Samples", description: "Videos made during training; leave the section out for none." }).refine(
+  ({ solver, solverOrder }) => solver !== "dpm++" || solverOrder < 3,
+  { path: ["solverOrder"], message: '1 or 2 where sample.solver is "dpm++"' },
+);

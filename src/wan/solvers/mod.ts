@@ -3,7 +3,7 @@ import { DpmSolver } from "./dpm.ts";
 import { EulerSolver } from "./euler.ts";
 import { type Convention, makeSchedule, type SolverKind } from "./schedule.ts";
 import type { Solver } from "./solver.ts";
-import { type UniPcOptions, UniPcSolver } from "./unipc.ts";
+import { type UniPcOptions, UniPcSolver, type UniPcVariant } from "./unipc.ts";
 
 export { type Convention, makeSchedule, type Schedule, type SolverKind } from "./schedule.ts";
 export type { Solver } from "./solver.ts";
@@ -18,6 +18,27 @@ export interface SolverOptions extends UniPcOptions {
   readonly shift: number;
   /** Whose sigmas; diffusers' if absent. */
   readonly convention?: Convention;
+}
+
+/** What users say of a solver, in diffusers' words. */
+export interface SolverChoice {
+  readonly solver: SolverKind;
+  readonly solverOrder?: number;
+  readonly solverType?: UniPcVariant;
+  readonly corrector?: boolean;
+  readonly sigmas?: Convention;
+}
+
+/** A user's choice as options. */
+export function solverOf(choice: SolverChoice): Omit<SolverOptions, "steps" | "shift"> {
+  const { solver, solverOrder, solverType, corrector, sigmas } = choice;
+  return {
+    kind: solver,
+    ...(solverOrder === undefined ? {} : { order: solverOrder }),
+    ...(solverType === undefined ? {} : { variant: solverType }),
+    ...(corrector === undefined ? {} : { corrector }),
+    ...(sigmas === undefined ? {} : { convention: sigmas }),
+  };
 }
 
 /**

@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { repeated } from "../../src/cli/sample/repeat.ts";
+import { withFolder } from "../support/tmp.ts";
+
+/** What an older wantune wrote into its videos. */
+const OLD = {
+  ...{ wantune: "0.1.0", prompt: "a cat", negativePrompt: "", width: 64, height: 64, numFrames: 5, fps: 8, steps: 2 },
+  ...{ guidanceScale: 3, shift: 5, solver: "unipc", seed: 7, codec: "h264", dtype: "auto", device: "auto" },
+  model: { variant: "ti2v-5b" },
+};
+
+/** A folder of pictures, as far as its recipe goes. */
+function pictures(folder: string, recipe: object): string {
+  const path = join(folder, "pictures");
+  mkdirSync(path, { recursive: true });
+  writeFileSync(join(path, "comment.json"), JSON.stringify(recipe));
+  return path;
+}
+
+Deno.test("a recipe of a time before the solver's options is repeated as it was", () =>
+  withFolder(async (folder) => {
+    const { wishes } = await repeated(pictures(folder, OLD), {});
+    assert.deepEqual([wishes.prompt, wishes.solver, wishes.seed], ["a cat", "unipc", 7]);
+    const { solverOrder, solverType, corrector, sigmas } = wishes;
+    assert.deepEqual([solverOrder, solverType, corrector, sigmas], [undefined, undefined, undefined, undefined]);
+  }));
+
+Deno.test("another solver does not take over what was said of the recipe's", () =>
+  withFolder(async (folder) => {
+    const video = pictures(folder, { ...OLD, solverOrder: 3, solverType: "bh1", corrector: false, sigmas: "official" });
+    const of = async (options: { solver?: "euler" | "unipc" }): Promise<unknown[]> => {
+      const { solverOrder, solverType, corrector, sigmas } = (await repeated(video, options)).wishes;
+      return [solverOrder, solverType, corrector, sigmas];
+    };
+    assert.deepEqual(await of({}), [3, "bh1", false, "official"]);
+    assert.deepEqual(await of({ solver: "unipc" }), [3, "bh1", false, "official"]);
+    assert.deepEqual(await of({ solver: "euler" }), [undefined, undefined, undefined, "official"]);
+  }));
