@@ -60,12 +60,11 @@ export function placesOf(where: string | ModelFiles): ModelPlaces {
   const { folder, transformer, highNoise, lowNoise, vae, textEncoder, tokenizer } = where;
   const base = folder === undefined ? undefined : placesOf(folder);
   const name = folder ?? "given as separate files";
-  const own = [transformer, highNoise, lowNoise].filter((file) => file !== undefined);
-  const isWhole = (highNoise === undefined) === (lowNoise === undefined) &&
-    (transformer === undefined || highNoise === undefined);
-  if (!isWhole || (own.length === 0 && base === undefined)) {
+  const transformers = transformersOf({ transformer, highNoise, lowNoise }, base);
+  if (transformers === undefined) {
     throw new ConfigError(`Cannot open the model ${name}: it needs one transformer, or one of each expert`, {
-      cure: "name the transformer alone, or the high-noise and the low-noise one",
+      cure:
+        "name the transformer alone, or the high-noise and the low-noise one; a folder of two experts has the other",
     });
   }
   const words = tokenizer ?? (textEncoder !== undefined && carriesTokenizer(textEncoder) ? textEncoder : undefined);
@@ -77,13 +76,29 @@ export function placesOf(where: string | ModelFiles): ModelPlaces {
     });
   }
   const parts = { vae: vae ?? base?.vae, text_encoder: textEncoder ?? base?.text_encoder };
-  const transformers = own.length === 0 ? base : { transformer: transformer ?? highNoise, transformer_2: lowNoise };
   return defined({
     ...transformers,
     ...parts,
     name,
     tokenizer: words ?? base?.tokenizer,
   }) as unknown as ModelPlaces;
+}
+
+type Transformers = Pick<ModelPlaces, "transformer" | "transformer_2" | "index">;
+
+/**
+ * The transformers that were named, or a folder's; of a folder with two experts one may be named, and the other is the folder's.
+ * Undefined where they make no model.
+ */
+function transformersOf(
+  { transformer, highNoise, lowNoise }: Pick<ModelFiles, "transformer" | "highNoise" | "lowNoise">,
+  base: ModelPlaces | undefined,
+): Transformers | undefined {
+  if (highNoise === undefined && lowNoise === undefined) return transformer === undefined ? base : { transformer };
+  if (transformer !== undefined) return undefined;
+  if (highNoise !== undefined && lowNoise !== undefined) return { transformer: highNoise, transformer_2: lowNoise };
+  if (base?.transformer_2 === undefined) return undefined;
+  return { ...base, transformer: highNoise ?? base.transformer, transformer_2: lowNoise ?? base.transformer_2 };
 }
 
 /** An object without its undefined members. */

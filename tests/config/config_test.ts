@@ -70,6 +70,11 @@ Deno.test("model.weights is a folder, the files one by one, or files beside a fo
     vae: "/home/v.pth",
   });
   assert.deepEqual(parse(MINIMAL, ["model.weights.folder=m"]).model.weights, { folder: join(Deno.cwd(), "m") });
+  assert.deepEqual(parse(weights({ folder: "m", lowNoise: "l" })).model.weights, {
+    folder: "/home/me/m",
+    lowNoise: "/home/me/l",
+  });
+  assert.match(problems(weights({ folder: "m", transformer: "a", lowNoise: "a" })).join(), /but not both/);
   const files = { vae: "v", textEncoder: "t", tokenizer: "k" };
   assert.deepEqual(problems(weights({ ...files, transformer: "a", vea: "v" })), [
     'Cannot use "cat.jsonc", line 3: unknown key "model.weights.vea"; did you mean "model.weights.vae"?',

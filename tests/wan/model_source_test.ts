@@ -110,6 +110,24 @@ Deno.test("a folder of the official A14B release opens with both experts, VAE fr
     });
   }));
 
+Deno.test("one expert's file beside a folder of two takes the place of the folder's; its boundary and the other stay", () => {
+  const folder = join(CHECKPOINTS, "t2v_a14b");
+  const [first, second] = [join(folder, "transformer"), join(folder, "transformer_2")];
+  const base = openModel(folder),
+    low = openModel({ folder, lowNoise: first }),
+    high = openModel({ folder, highNoise: second });
+  assert.deepEqual([low.placeOf("transformer"), low.placeOf("transformer_2")], [first, first]);
+  assert.deepEqual([high.placeOf("transformer"), high.placeOf("transformer_2")], [second, second]);
+  for (const model of [low, high]) {
+    assert.deepEqual([model.variant, model.boundary, model.shift], [base.variant, base.boundary, base.shift]);
+    assert.deepEqual(model.configJson("index"), base.configJson("index"));
+  }
+  assert.throws(
+    () => openModel({ folder: join(CHECKPOINTS, "ti2v_5b"), highNoise: second }),
+    /needs one transformer, or one of each expert/,
+  );
+});
+
 Deno.test("separate files make a model; what is missing or does not fit is said", () => {
   const files: ModelFiles = {
     transformer: join(CHECKPOINTS, "ti2v_5b/transformer"),

@@ -21,10 +21,11 @@ const files = z.strictObject({
 }).superRefine(({ folder, transformer, highNoise, lowNoise, vae, textEncoder }, context) => {
   const wrong = (path: string, message: string): void =>
     context.addIssue({ code: "custom", path: path === "" ? [] : [path], message });
-  if ((highNoise === undefined) !== (lowNoise === undefined)) {
-    wrong(highNoise === undefined ? "highNoise" : "lowNoise", "both experts' files, where one is named");
+  const own = highNoise ?? lowNoise;
+  if (folder === undefined && (highNoise === undefined) !== (lowNoise === undefined)) {
+    wrong(highNoise === undefined ? "highNoise" : "lowNoise", "both experts' files, where no folder has the other");
   }
-  if (transformer !== undefined && highNoise !== undefined) {
+  if (transformer !== undefined && own !== undefined) {
     wrong("transformer", "one transformer, or highNoise and lowNoise, but not both");
   }
   if (folder !== undefined) return;
