@@ -31,7 +31,9 @@ Deno.test("inspect: what a model folder's files are, with tensors, types and val
 Deno.test("inspect: LoRAs of every naming, and values that cannot be right", () =>
   withWorkplace(async ({ folder, run }) => {
     const loras = join(ownGoldenDir(), "cases", "lora_ti2v");
-    const { stdout } = await run(["inspect", loras, "--no-values"]);
+    const all = await run(["inspect", loras, "--no-values"]);
+    assertRefused(all, 3, /Cannot use .*merged\.safetensors as it is\./); // it lacks what no LoRA was merged into
+    const { stdout } = all;
     for (
       const [file, program] of [
         ["comfy_ab_alpha", "ComfyUI"],
@@ -51,6 +53,7 @@ Deno.test("inspect: LoRAs of every naming, and values that cannot be right", () 
       metadata: { title: "odd\u001b[31m" },
     });
     const odd = await run(["inspect", "odd.safetensors"]);
+    assertRefused(odd, 3, /Cannot use odd\.safetensors as it is\. What is wrong is said above\./);
     assert.match(odd.stdout, /^ {2}what {6}no file that wantune knows/m);
     assert.match(odd.stdout, /^ {2}metadata {2}title: odd\\u001b\[31m$/m);
     assert.match(odd.stdout, /^ {2}not finite\s*bad$/m);

@@ -1,6 +1,6 @@
 /** `wantune inspect`: what a weight file is, what it holds, and whether its numbers can be right. */
 import type { Command } from "@commander-js/extra-typings";
-import { listNames, Stopped } from "../../base/mod.ts";
+import { listNames, Stopped, WeightsError } from "../../base/mod.ts";
 import type { Inspection } from "../inspect/look.ts";
 import type { VideoInspection } from "../inspect/video.ts";
 import { oneLine, printLine } from "../output.ts";
@@ -11,8 +11,8 @@ export function register(program: Command): void {
   program.command("inspect")
     .description(
       "Says what weight files are: models in any layout, LoRAs, learned tokens. Lists tensors, types and metadata, and " +
-        "looks at every number for what cannot be right: NaN, infinities, tensors of zeros, huge values. Of a video it says " +
-        "how it was made.",
+        "looks at every number for what cannot be right: NaN, infinities, tensors of zeros, huge values. Ends with code 3 if " +
+        "a file has a problem, NaN or infinities. Of a video it says how it was made.",
     )
     .argument("<path>", "file, or folder with such files")
     .option("--no-values", "do not look at the numbers, only at names and metadata")
@@ -43,11 +43,20 @@ async function inspect(path: string, options: InspectCommand): Promise<void> {
   const check = (): void => {
     if (signals.requested) throw new Stopped("Stopped.");
   };
+  const bad: string[] = [];
   for (const [i, file] of files.entries()) {
     const found = inspectFile(file, { values: options.values, check });
     if (options.json) printLine(JSON.stringify(found));
     else for (const line of [...(i === 0 ? [] : [""]), ...linesOf(found, options.limit)]) printLine(line);
+    if (found.problems.length > 0 || found.suspicious?.["not finite"] !== undefined) bad.push(file);
   }
+  if (bad.length === 0) return;
+  throw new WeightsError(
+    `Cannot use ${listNames(bad, { unit: "files" })} as ${bad.length === 1 ? "it is" : "they are"}`,
+    {
+      cure: "what is wrong is said above",
+    },
+  );
 }
 
 function tellVideo(found: VideoInspection, { json }: InspectCommand): void {

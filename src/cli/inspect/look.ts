@@ -1,10 +1,10 @@
 /** Everything there is to say about a weight file. */
-import { groupNames } from "../../base/mod.ts";
+import { groupNames, WeightsError } from "../../base/mod.ts";
 import { detectFile } from "../../wan/mod.ts";
-import { openWeights } from "../../weights/mod.ts";
+import { decodedWeights, openWeights, type Weights } from "../../weights/mod.ts";
 import { type Suspicion, suspicionOf, type Values, valuesOf } from "./values.ts";
 
-/** A tensor of a file. */
+/** A tensor of a file; values are those that it stands for, in fp8 those with the scale. */
 export interface InspectedTensor extends Partial<Values> {
   readonly name: string;
   readonly dtype: string;
@@ -28,7 +28,7 @@ export interface Inspection {
   /** Tensors that differ in their numbers alone, joined. */
   readonly groups: readonly { readonly names: string; readonly count: number }[];
   readonly tensors: readonly InspectedTensor[];
-  /** Names by what is suspicious about them; absent where values were not looked at. */
+  /** Names by what is suspicious about them; absent where values were not looked at, or cannot be. */
   readonly suspicious?: Readonly<Partial<Record<Suspicion, readonly string[]>>>;
 }
 
@@ -44,12 +44,13 @@ export interface LookOptions {
 export function inspectFile(path: string, { values, check }: LookOptions): Inspection {
   const { kind, sentence, problems, bytes } = detectFile(path);
   using weights = openWeights(path);
+  using numbers = values ? numbersIn(path) : undefined;
   const keys = weights.keys();
   const tensors = keys.map((name): InspectedTensor => {
     check();
     const facts = { name, dtype: weights.dtypeOf(name), shape: weights.shapeOf(name) };
-    if (!values || facts.shape.includes(0)) return facts;
-    using tensor = weights.mapped(name);
+    if (numbers === undefined || !numbers.has(name) || facts.shape.includes(0)) return facts;
+    using tensor = numbers.mapped(name);
     const found = valuesOf(tensor);
     if (found === undefined) return facts;
     const suspicion = suspicionOf(found);
@@ -70,8 +71,18 @@ export function inspectFile(path: string, { values, check }: LookOptions): Inspe
     metadata: Object.fromEntries(weights.metadata),
     groups: groupNames(noted).map(({ text, count }) => ({ names: text, count })),
     tensors,
-    ...(values
+    ...(numbers !== undefined
       ? { suspicious: Object.fromEntries([...suspicious].map(([k, v]) => [k, v.map(({ name }) => name)])) }
       : {}),
   };
+}
+
+/** The numbers that a file stands for, without what only describes them; undefined if its layout is not read. */
+function numbersIn(path: string): Weights | undefined {
+  try {
+    return decodedWeights(openWeights(path));
+  } catch (error) {
+    if (error instanceof WeightsError) return undefined;
+    throw error;
+  }
 }
