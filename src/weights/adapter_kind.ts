@@ -1,8 +1,10 @@
 /** What kind of adapter a module has, and whether its tensors are those of one. */
 
-import { type AdapterEntry, adapterRefusal as refuse } from "./adapter_entries.ts";
+import { groupNames, messageOf, WeightsError } from "../base/mod.ts";
+import { type AdapterEntries, adapterEntries, type AdapterEntry, adapterRefusal as refuse } from "./adapter_entries.ts";
 import { shown } from "./header.ts";
 import type { KeyKind, KeyPart } from "./lora_keys.ts";
+import type { Weights } from "./weights.ts";
 
 /** A file as far as shapes go. */
 interface Shaped {
@@ -47,6 +49,26 @@ export function adapterKind(module: string, { names, kinds }: AdapterEntry, file
   if (kind === "lokr") checkLokr(module, { names, file });
   if (kind === "lora" || kind === "loha") checkFactors(module, { kind, names, file });
   return kind;
+}
+
+/** What keeps weights from being read as adapters, a sentence each, those of like modules joined. Nothing is loaded. */
+export function adapterProblems(weights: Weights, path: string): string[] {
+  const problems: string[] = [];
+  const note = <T>(check: () => T): T | undefined => {
+    try {
+      return check();
+    } catch (error) {
+      if (!(error instanceof WeightsError)) throw error;
+      problems.push(messageOf(error).slice(refuse(path, "").message.length));
+      return undefined;
+    }
+  };
+  const models: AdapterEntries = note(() => adapterEntries(weights, path)) ?? new Map();
+  const file = { path, shapeOf: (name: string) => weights.shapeOf(name) };
+  for (const modules of models.values()) {
+    for (const [module, entry] of modules) note(() => adapterKind(module, entry, file));
+  }
+  return groupNames(problems).map(({ text, count }) => count === 1 ? text : `${text} (${count} modules)`);
 }
 
 function checkLokr(module: string, { names, file }: { names: Names; file: Shaped }): void {

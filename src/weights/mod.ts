@@ -23,6 +23,7 @@ export { parseAdapterKey } from "./lora_keys.ts";
 export type { AdapterComponent, AdapterKey } from "./lora_keys.ts";
 export { AdapterFile, readAdapters } from "./adapter_file.ts";
 export type { AdapterModules, AdapterTensors } from "./adapter_file.ts";
+export { adapterProblems } from "./adapter_kind.ts";
 export { saveAdapters } from "./adapter_write.ts";
 export type { AdapterMap, AdapterNaming, SaveAdaptersOptions } from "./adapter_write.ts";
 export { readEmbedding, saveEmbedding } from "./embedding_file.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ones } from "../../src/torch/mod.ts";
+import { ones, type Tensor } from "../../src/torch/mod.ts";
 import { detectFile, openModel, transformerShapes, type Variant, VARIANTS } from "../../src/wan/mod.ts";
 import { originalName, saveSafetensors } from "../../src/weights/mod.ts";
 import { ownGoldenDir } from "../support/paths.ts";
@@ -155,6 +155,33 @@ Deno.test("every kind of file says what it is", () =>
         "text_encoder.encoder.block.0.layer.0.SelfAttention.q.dora_scale": ones([4, 1]),
       });
       said(path, "adapter", /1 DoRA \(LoRA\) module for text_encoder; 1 LoKr module for transformer_2, rank 2/);
+    });
+  }));
+
+Deno.test("an adapter that lacks factors, has some that do not fit, or names that are none is a problem, alike ones in one line", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const path = join(folder, "lora.safetensors");
+      const pair = (module: string, rank = 4): [string, Tensor][] => [
+        [`transformer.${module}.lora_A.weight`, ones([4, 8])],
+        [`transformer.${module}.lora_B.weight`, ones([8, rank])],
+      ];
+      const whole = [0, 1, 2].flatMap((block) => pair(`blocks.${block}.attn1.to_q`));
+      const problems = (tensors: readonly [string, Tensor][]): readonly string[] => {
+        saveSafetensors(path, new Map(tensors));
+        const file = detectFile(path);
+        assert.equal(file.kind, "adapter");
+        return file.problems;
+      };
+      assert.deepEqual(problems(whole), []);
+      assert.deepEqual(problems([...whole.filter(([key]) => !/[02].*lora_B/.test(key)), ...pair("proj_out", 3)]), [
+        "blocks.{0,2}.attn1.to_q has down only, a LoRA needs up too (2 modules)",
+        "the LoRA factors of proj_out are [4,8] and [8,3], they must be [r, in] and [out, r]",
+      ]);
+      assert.match(
+        problems([...whole, ["unet.x.lora_A.weight", ones([1])]]).join(),
+        /^1 of 7 names are no LoRA of a WAN/,
+      );
     });
   }));
 

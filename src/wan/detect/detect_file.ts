@@ -2,6 +2,7 @@
 import { messageOf, WeightsError } from "../../base/mod.ts";
 import { type DType, dtypeSize } from "../../torch/mod.ts";
 import {
+  adapterProblems,
   decodedWeights,
   type Fp8Facts,
   fp8Facts,
@@ -93,7 +94,9 @@ function identified(weights: Weights, path: string): Identified {
     return { ...plain, kind: "optimizer", title: "the state of an optimizer" };
   }
   const adapter = describeAdapter(weights);
-  if (adapter !== undefined) return { ...plain, kind: "adapter", title: adapter.title, adapter };
+  if (adapter !== undefined) {
+    return { ...plain, kind: "adapter", title: adapter.title, adapter, problems: adapterProblems(weights, path) };
+  }
   const scales = new Set(quantisationKeys(weights));
   const parts = identifyParts(keys.filter((key) => !scales.has(key))).map((found) =>
     describePart(weights, { found, path })
