@@ -27,6 +27,32 @@ Deno.test("an expert's other optimizer keeps the run's schedule, and none of the
   assert.deepEqual([optim.name, optim.schedule, "betas" in optim], ["sgd", "cosine", false]);
 });
 
+Deno.test("an expert's rate goes when the run's optimizer changes beneath it, and stays when it named its own", () => {
+  const rates = (...set: string[]): unknown[] => {
+    const config = parse({ high: { optim: { learningRate: 5e-5, warmupSteps: 3 } } }, set);
+    return (["high", "low"] as const).map((expert) => {
+      const { optim: { learningRate, warmupSteps } } = expertConfig(config, expert);
+      return [learningRate, warmupSteps];
+    });
+  };
+  assert.deepEqual(rates(), [[5e-5, 3], [1e-3, 50]]);
+  assert.deepEqual(rates("optim.name=adamw"), [[5e-5, 3], [1e-3, 50]]);
+  assert.deepEqual(rates("optim.name=prodigy"), [[1, 3], [1, 50]]);
+  assert.deepEqual(rates("train.experts.high.optim.learningRate=2", "optim.name=prodigy"), [[2, 3], [1, 50]]);
+  assert.deepEqual(rates("train.experts.high.optim.name=lion"), [["auto", 3], [1e-3, 50]]);
+  const own = parse({ high: { optim: { name: "sgd", learningRate: 2 } } }, ["optim.name=lion"]);
+  assert.equal(expertConfig(own, "high").optim.learningRate, 2);
+  const rank = parse({ high: { method: { rank: 2 } } }, ["method.kind=full"]);
+  assert.deepEqual(expertConfig(rank, "high").method, { kind: "full", parameters: "all" });
+});
+
+Deno.test("the rate that a preset gives one expert is not another optimizer's", () => {
+  const own = { extends: "t2v-a14b-lora-8gb", optim: { name: "lion" } };
+  const config = parseConfig(JSON.stringify(own), { path: "/a/run.jsonc" });
+  const [high, low] = [expertConfig(config, "high"), expertConfig(config, "low")];
+  assert.deepEqual([high.optim, high.optim.learningRate], [low.optim, "auto"]);
+});
+
 Deno.test("the expert's config of a config that was written down is the same", () => {
   const config = parse({ low: { optim: { name: "lion" }, method: { kind: "dora", rank: 3 } } });
   const again = parseConfig(JSON.stringify(config), { path: "/b/config.json" });
