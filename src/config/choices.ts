@@ -3,7 +3,7 @@
 import { isObject, type Json, type JsonObject, merge } from "./layers.ts";
 import { applyOverride } from "./overrides.ts";
 import { sharedMethodFields } from "./sections/method.ts";
-import { SHARED_OPTIM_FIELDS } from "./sections/optim.ts";
+import { sharedOptimFields } from "./sections/optim.ts";
 
 interface Choice {
   readonly section: string;
@@ -15,7 +15,7 @@ interface Choice {
 }
 
 const CHOICES: readonly Choice[] = [
-  { section: "optim", key: "name", usual: "adamw", shared: () => SHARED_OPTIM_FIELDS },
+  { section: "optim", key: "name", usual: "adamw", shared: sharedOptimFields },
   { section: "method", key: "kind", usual: "lora", shared: sharedMethodFields },
 ];
 

@@ -1,15 +1,14 @@
-/** Fields that count beside certain values of another field alone. Set while they do not, they are refused rather than ignored. */
+/** Fields that count only beside certain values of another field. Set while they do not, they are refused rather than ignored. */
 
-interface Rule {
-  /** Where the field is. */
-  readonly at: string;
-  /** Its value when nothing is said of it. */
-  readonly usual?: unknown;
-  /** The field of the same section that decides. */
-  readonly by: string;
-  /** Values of that one beside which this counts; undefined: where it is left out. */
-  readonly beside: readonly unknown[];
-}
+/** A field; where it stands; its value when nothing is said of it; and the field of the same section that decides. */
+type Rule =
+  & { readonly at: string; readonly usual?: unknown; readonly by: string }
+  & (
+    /** Values of that one beside which this counts; undefined: where it is left out. */
+    | { readonly beside: readonly unknown[] }
+    /** The value beside which it does not. */
+    | { readonly unless: unknown }
+  );
 
 const RULES: readonly Rule[] = [
   { at: "optim.cycles", usual: 1, by: "schedule", beside: ["cosine-restarts"] },
@@ -20,7 +19,11 @@ const RULES: readonly Rule[] = [
     by: "schedule",
     beside: ["linear", "cosine", "cosine-restarts", "polynomial", "rex", "inverse-sqrt"],
   },
+  { at: "optim.learningRate", usual: "auto", by: "relativeStep", unless: true },
+  { at: "optim.schedule", usual: "constant", by: "relativeStep", unless: true },
+  { at: "optim.warmupSteps", usual: 50, by: "relativeStep", unless: true },
   { at: "optim.warmupInit", usual: false, by: "relativeStep", beside: [true] },
+  { at: "optim.ema", by: "name", unless: "schedule-free" },
   { at: "train.timesteps.logitMean", usual: 0, by: "law", beside: ["logit-normal"] },
   { at: "train.timesteps.logitStd", usual: 1, by: "law", beside: ["logit-normal"] },
   { at: "train.timesteps.modeScale", usual: 1.29, by: "law", beside: ["mode"] },
@@ -44,14 +47,19 @@ export interface IdleField {
 
 /** The fields of a complete config that are set to something and do not count. */
 export function idleFields(config: object): IdleField[] {
-  return RULES.flatMap(({ at, usual, by, beside }) => {
+  return RULES.flatMap((rule) => {
+    const { at, usual, by } = rule;
     const path = at.split("."), section = path.slice(0, -1), field = path.at(-1) ?? "";
     const values = section.reduce((here, key) => (here[key] ?? {}) as Values, config as Values);
     const isUsual = !(field in values) || JSON.stringify(values[field]) === JSON.stringify(usual);
-    if (isUsual || beside.includes(values[by])) return [];
+    const counts = "beside" in rule ? rule.beside.includes(values[by]) : values[by] !== rule.unless;
+    if (isUsual || counts) return [];
     const allowed = usual === undefined ? "nothing" : JSON.stringify(usual);
-    const when = beside.map((value) => value === undefined ? "left out" : String(value)).join(", ");
-    return [{ path, message: `${allowed} here: it counts only where ${[...section, by].join(".")} is ${when}` }];
+    const decides = [...section, by].join(".");
+    const when = "beside" in rule
+      ? `it counts only where ${decides} is ${rule.beside.map((value) => value ?? "left out").join(", ")}`
+      : `it does not count where ${decides} is ${rule.unless}`;
+    return [{ path, message: `${allowed} here: ${when}` }];
   });
 }
 

@@ -45,9 +45,7 @@ export function fairseqAdafactor(params: readonly Tensor[], options: FairseqAdaf
     slots: (param) => ({ ...(beta1 === null ? {} : { exp_avg: zerosLike(param) }), ...startSquares(param) }),
     at: (step, learningRate) => {
       const kept = 1 - step ** decayRate;
-      const rate = options.relativeStep
-        ? Math.min(options.warmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step))
-        : learningRate;
+      const rate = options.relativeStep ? relativeRate(step, options) : learningRate;
       return ({ param, gradient, slots }) => {
         const size = scaleParameter ? rootMeanSquare(param).clamp(eps2).mul(rate) : rate;
         const update = inverseRoot(gradient.square().add(eps1), { slots, kept }).mul(gradient);
@@ -59,6 +57,11 @@ export function fairseqAdafactor(params: readonly Tensor[], options: FairseqAdaf
       };
     },
   });
+}
+
+/** The rate that `relativeStep` takes. @param step counted from 1 */
+export function relativeRate(step: number, { warmupInit }: Pick<FairseqAdafactorOptions, "warmupInit">): number {
+  return Math.min(warmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step));
 }
 
 function startSquares(param: Tensor): Slots {

@@ -1,6 +1,6 @@
 /** Optimizers, learning rates, and averages of weights. */
 export { adafactor, type AdafactorOptions } from "./adafactor.ts";
-export { fairseqAdafactor, type FairseqAdafactorOptions } from "./adafactor_fairseq.ts";
+export { fairseqAdafactor, type FairseqAdafactorOptions, relativeRate } from "./adafactor_fairseq.ts";
 export { adagrad, type AdagradOptions } from "./adagrad.ts";
 export { AdamW, type AdamWOptions } from "./adamw.ts";
 export { adamwByTensor, type AdamWByTensorOptions } from "./adamw_by_tensor.ts";

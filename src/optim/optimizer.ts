@@ -7,6 +7,8 @@ export interface Optimizer extends Disposable {
   step(gradients: readonly Tensor[], learningRate: number): void;
   /** What a checkpoint holds, by name. The optimizer keeps owning it; copying values into it resumes a run. */
   state(): Map<string, Tensor>;
+  /** Factor on the learning rate that it finds by itself, as the next step uses it: a scalar on the device, not to be freed. */
+  readonly ownRate?: Tensor | undefined;
   /** The weights to sample from and to save; absent where these are the parameters themselves. */
   readonly average?: WeightAverage | undefined;
 }

@@ -19,10 +19,13 @@ export class PartedOptimizer implements Optimizer {
   readonly #parts: readonly OptimizerPart[];
   readonly #count: number;
   readonly average: WeightAverage | undefined;
+  /** Of the first part; others find their own. */
+  readonly ownRate: Tensor | undefined;
 
   /** @param parts that share out every parameter */
   constructor(parts: readonly OptimizerPart[]) {
     this.#parts = parts;
+    this.ownRate = parts[0]?.optimizer.ownRate;
     this.#count = parts.reduce((sum, { places }) => sum + places.length, 0);
     if (parts.some(({ optimizer }) => optimizer.average !== undefined)) {
       this.average = {

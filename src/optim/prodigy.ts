@@ -40,6 +40,7 @@ export function prodigy(params: readonly Tensor[], options: ProdigyOptions): Opt
   let denominator: Tensor | undefined;
   return new RuleOptimizer<Slots>(params, {
     rounding,
+    ownRate: d,
     scalars: { d, d_max: largest, d_numerator: numerator },
     slots: (param) => ({
       exp_avg: zerosLike(param),

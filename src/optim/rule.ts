@@ -21,6 +21,8 @@ export interface Rule<S extends Slots> {
   slots(param: Tensor): S;
   /** Numbers that go on from step to step, scalar tensors by name. The optimizer owns them. */
   readonly scalars?: Readonly<Record<string, Tensor>>;
+  /** That of the scalars which is a factor on the learning rate of the next step. */
+  readonly ownRate?: Tensor | undefined;
   /** A look at every parameter before any is updated; like `at`, but it leaves the parameters as they are. */
   gather?(step: number, learningRate: number): (update: Update<S>) => void;
   /** The update of a step, counted from 1. Called once a step; what it returns, once a parameter, inside `tidy`. */
@@ -41,10 +43,12 @@ export class RuleOptimizer<S extends Slots> implements Optimizer {
   /** Steps taken, on the host: reading it waits for no device. */
   readonly #step: Tensor;
   readonly average: WeightAverage | undefined;
+  readonly ownRate: Tensor | undefined;
 
   constructor(params: readonly Tensor[], rule: Rule<S>) {
     this.#params = params;
     this.#rule = rule;
+    this.ownRate = rule.ownRate;
     const compensated = (param: Tensor): boolean => isShort(param) && rule.rounding?.kind === "kahan";
     [this.#slots, this.#lost, this.#step] = unscoped(() =>
       noGrad(() => [

@@ -13,6 +13,7 @@ export function settleSteps(config: RunConfig, { batchesPerEpoch }: { batchesPer
 /** Says that a run ends while its learning rate still rises. */
 export function warnOfWarmUp({ optim, train }: Pick<SettledConfig, "optim" | "train">, emit: Emit): void {
   const { warmupSteps } = optim, { steps } = train;
+  if (optim.name === "adafactor" && optim.relativeStep) return; // goes by no schedule
   if (warmupSteps <= 1 || warmupSteps < steps) return;
   emit({
     type: "warning",

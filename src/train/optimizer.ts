@@ -17,6 +17,7 @@ import {
   PartedOptimizer,
   prodigy,
   radam,
+  relativeRate,
   rmsprop,
   type Rounding,
   scheduleFree,
@@ -54,9 +55,11 @@ const SCHEDULES: Readonly<Record<OptimConfig["schedule"], ScheduleKind>> = {
   "inverse-sqrt": "inverse_sqrt",
 };
 
-/** The learning rate of an expert's step, counted from 0. */
+/** The learning rate of an expert's step, counted from 0: that of the schedule, or Adafactor's own. */
 export function scheduledRate(step: number, config: SettledConfig): number {
-  const { schedule, warmupSteps, minRate, cycles, power } = config.optim;
+  const { optim } = config;
+  if (optim.name === "adafactor" && optim.relativeStep) return relativeRate(step + 1, optim);
+  const { schedule, warmupSteps, minRate, cycles, power } = optim;
   return learningRateAt(step, {
     kind: SCHEDULES[schedule],
     learningRate: resolveRate(config),
@@ -169,7 +172,8 @@ function makePart(
     case "schedule-free":
       return scheduleFree(params, settings);
     case "adafactor":
-      return fairseqAdafactor(params, { ...settings, decayRate: settings.decayPower });
+      // Its own rate comes as the learning rate, so that groups have their share of it.
+      return fairseqAdafactor(params, { ...settings, decayRate: settings.decayPower, relativeStep: false });
     case "adafactor-torch":
       return adafactor(params, { ...settings, beta2Decay: settings.decayPower, eps: [null, settings.minSize] });
     case "lion":

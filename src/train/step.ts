@@ -46,6 +46,7 @@ export interface ClipResult {
 
 /** What a step found. */
 export interface StepResult extends StepNumbers {
+  /** Of tensors without a group; where the optimizer finds its rate by itself, with what it found up to this step. */
   readonly learningRate: number;
   readonly clips: readonly ClipResult[];
   readonly times: StepTimes;
@@ -73,9 +74,12 @@ export function trainStep(trainee: Trainee, options: StepOptions): StepResult {
     const all = gradients.all();
     const norm = totalNorm(all);
     const losses = stack(micro.map(({ loss }) => loss)).sum();
+    const { ownRate } = optimizer;
+    const few = [losses, norm, ...(ownRate === undefined ? [] : [ownRate.to({ dtype: losses.dtype })])];
     // The one place where the host waits for the device: all numbers in one copy.
-    const [loss = NaN, gradNorm = NaN, ...perClip] = cat([stack([losses, norm]), ...micro.map((each) => each.perClip)])
-      .toNumbers();
+    const numbers = cat([stack(few), ...micro.map((each) => each.perClip)]).toNumbers();
+    const [loss = NaN, gradNorm = NaN, found = 1] = numbers.slice(0, few.length);
+    const perClip = numbers.slice(few.length);
     laps.end("backward");
     const error = perClip.reduce((sum, value) => sum + value, 0) / perClip.length;
     judge({ loss, error, gradNorm });
@@ -87,7 +91,7 @@ export function trainStep(trainee: Trainee, options: StepOptions): StepResult {
     gradients.clear();
     laps.end("update");
     const clips = micro.flatMap((each) => each.clips).map((clip, i) => ({ ...clip, loss: perClip[i] ?? NaN }));
-    return { loss, error, gradNorm, learningRate, clips, times: laps.times };
+    return { loss, error, gradNorm, learningRate: learningRate * found, clips, times: laps.times };
   });
 }
 

@@ -174,6 +174,25 @@ Deno.test("a field that would be ignored beside another one is refused, and says
       ['train.experts={"high":{"optim":{"cycles":2}}}'],
     ]
   ) assert.match(first(...set), /it counts only where/, set.join(" "));
+  const ema = 'optim.ema={"decay":0.9}';
+  for (
+    const set of [
+      ["optim.name=schedule-free", ema],
+      ["optim.name=adafactor", "optim.relativeStep=true", "optim.learningRate=0.5"],
+      ["optim.name=adafactor", "optim.relativeStep=true", "optim.schedule=linear"],
+      ["optim.name=adafactor", "optim.relativeStep=true", "optim.warmupSteps=3"],
+    ]
+  ) {
+    assert.match(
+      first(...set),
+      /it does not count where optim\.(name|relativeStep) is (schedule-free|true)/,
+      set.join(" "),
+    );
+  }
+  parse(MINIMAL, ["optim.name=adafactor", "optim.relativeStep=true"]);
+  const averaged = parseConfig(MINIMAL, { path: "/a.jsonc", set: [ema] });
+  const own = { ...averaged, train: { ...averaged.train, experts: { low: { optim: { name: "schedule-free" } } } } };
+  parse(JSON.stringify(own)); // an average of its own takes the place of the run's
   parse(MINIMAL, ["optim.schedule=rex", "optim.minRate=0.1", "train.loss.kind=huber", "train.loss.delta=0.5"]);
   const dpm = ['sample.prompts=["a cat"]', "sample.solver=dpm++", "sample.sigmas=official"];
   parse(MINIMAL, [...dpm, "sample.solverOrder=1"]);
@@ -181,6 +200,21 @@ Deno.test("a field that would be ignored beside another one is refused, and says
     first(...dpm, "sample.solverOrder=3"),
     /solverOrder" is 3; allowed is 1 or 2 where sample\.solver is "dpm/,
   );
+});
+
+Deno.test("numbers that do not go together are refused before anything is computed with them", () => {
+  const first = (...set: string[]): string => problems(MINIMAL, set)[0] ?? "";
+  const free = "optim.name=schedule-free", sgd = ["optim.name=sgd", "optim.nesterov=true"];
+  assert.match(first(free, "optim.betas=[0,0.9]"), /"optim\.betas\.0" is 0; allowed is a number of at least 0\.01/);
+  parse(MINIMAL, [free, "optim.betas=[0.01,0]"]);
+  assert.match(
+    first(...sgd, "optim.momentum=0"),
+    /"optim\.nesterov" is true; allowed is false here: it needs a momentum/,
+  );
+  assert.match(first(...sgd, "optim.dampening=0.1"), /"optim\.nesterov" is true; allowed is false/);
+  parse(MINIMAL, sgd);
+  const cut = ["train.timesteps.min=0.7", "train.timesteps.max=0.3"];
+  assert.match(first(...cut), /"train\.timesteps\.min" is 0\.7; allowed is a number below train\.timesteps\.max/);
 });
 
 Deno.test("broken JSON and doubled keys are refused with their line", () => {

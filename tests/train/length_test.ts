@@ -19,13 +19,13 @@ Deno.test("settleSteps() takes the shorter of steps and epochs", () => {
 });
 
 Deno.test("a run that ends before its learning rate is at its height is warned of", () => {
-  const warnings = (steps: number, warmupSteps: number): string[] => {
+  const warnings = (steps: number, warmupSteps: number, own = {}): string[] => {
     const said: string[] = [];
     const text = {
       model: { weights: "." },
       data: { sources: [{ path: "." }] },
       train: { steps },
-      optim: { warmupSteps },
+      optim: { warmupSteps, ...own },
     };
     const config = settleSteps(parseConfig(JSON.stringify(text), { path: "/nowhere/a.jsonc" }), {
       batchesPerEpoch: 10,
@@ -38,4 +38,5 @@ Deno.test("a run that ends before its learning rate is at its height is warned o
     "optim.warmupSteps to 3, or train longer",
   ]);
   assert.deepEqual([warnings(31, 30), warnings(5, 0), warnings(1, 1)], [[], [], []]);
+  assert.deepEqual(warnings(10, 50, { name: "adafactor", relativeStep: true }), []);
 });

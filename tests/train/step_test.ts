@@ -16,16 +16,19 @@ import { leakFree, useTorch } from "../support/torch.ts";
 
 await useTorch();
 
-function configOf(train: Record<string, unknown>): SettledConfig {
+function configOf(train: Record<string, unknown>, optim?: Record<string, unknown>): SettledConfig {
   return runConfig({
     method: { rank: 4 },
     train: { seed: 5, ...train },
-    optim: { learningRate: 1e-2, warmupSteps: 0 },
+    optim: optim ?? { learningRate: 1e-2, warmupSteps: 0 },
   });
 }
 
-function withTrainee(train: Record<string, unknown>, body: (trainee: Trainee) => void): void {
-  const config = configOf(train);
+function withTrainee(
+  { optim, ...train }: Record<string, unknown> & { optim?: Record<string, unknown> },
+  body: (trainee: Trainee) => void,
+): void {
+  const config = configOf(train, optim);
   leakFree(() => {
     const built = loadTransformer("presets/demo/model/transformer", { dtype: "float32", device: "cpu" });
     using model = built.model;
@@ -71,6 +74,42 @@ Deno.test("trainStep() follows from seed and step: the same step gives the same 
     return values;
   };
   assert.equal(run(), run());
+});
+
+Deno.test("the rate of a step's record is the one that the update took, also where the optimizer finds it by itself", () => {
+  const rates = (optim: Record<string, unknown>, each: (factor: number) => void = () => {}): number[] => {
+    let found: number[] = [];
+    withTrainee({ optim }, (trainee) => {
+      found = [0, 1, 2].map((step) => {
+        const d = trainee.optimizer.state().get("d")?.item() ?? NaN;
+        const { learningRate } = trainStep(trainee, { step, batchAt: () => batchOf() });
+        each(learningRate / d);
+        return learningRate;
+      });
+    });
+    return found;
+  };
+  const prodigy = { name: "prodigy", learningRate: 0.5, warmupSteps: 0, d0: 1e-4, dCoef: 100 };
+  const found = rates(prodigy, (factor) => assert(Math.abs(factor / 0.5 - 1) < 1e-6, String(factor)));
+  assert(new Set(found).size > 1, found.join()); // the estimate has grown
+  assert.deepEqual(rates({ name: "adafactor", relativeStep: true }), [0.01, 0.01, 0.01]);
+  assert.deepEqual(rates({ name: "adafactor", relativeStep: true, warmupInit: true }), [1e-6, 2e-6, 3e-6]);
+});
+
+Deno.test("a group has its share of Adafactor's own rate", () => {
+  const moved = (rateFactor: number): number => {
+    let most = 0;
+    const groups = [{ match: "*.lora_B.weight", rateFactor }];
+    withTrainee({ optim: { name: "adafactor", relativeStep: true, groups } }, (trainee) => {
+      trainStep(trainee, { step: 0, batchAt: () => batchOf() });
+      for (const [name, param] of trainee.trained.params) { // the second factors begin at 0
+        if (name.endsWith("lora_B.weight")) most = Math.max(most, ...param.abs().toNumbers());
+      }
+    });
+    return most;
+  };
+  assert.equal(moved(0), 0);
+  assert(Math.abs(moved(3) / moved(1) - 3) < 1e-4);
 });
 
 Deno.test("trainStep() asks for every micro-step of the run in turn", () => {

@@ -54,7 +54,13 @@ const nadam = section({
 const scheduleFree = section({
   name: named("schedule-free"),
   ...common,
-  betas: betas(0.9, 0.99),
+  betas: field(z.tuple([z.number().min(0.01).lt(1), beta]).default([0.9, 0.99]), {
+    title: "Betas",
+    description:
+      "Where between the fast weights and their average gradients are taken, and how slowly the average of " +
+      "the squared gradient forgets.",
+    allowed: "a list of two numbers below 1, the first of at least 0.01, by which the average is divided",
+  }),
   eps: eps(1e-8),
   weightDecay: weightDecay(0.01),
   schedule: field(z.literal("constant").default("constant"), {
@@ -163,7 +169,10 @@ const sgd = section({
   }),
   nesterov: nesterov(false),
   weightDecay: gradientDecay,
-}, { title: "SGD", description: "Follows the gradient itself; wants a much larger rate." });
+}, { title: "SGD", description: "Follows the gradient itself; wants a much larger rate." }).refine(
+  ({ nesterov, momentum, dampening }) => !nesterov || (momentum > 0 && dampening === 0),
+  { path: ["nesterov"], message: "false here: it needs a momentum above 0 and a dampening of 0" },
+);
 const adagrad = section({
   name: named("adagrad"),
   ...common,
@@ -205,5 +214,7 @@ export const optimSchema = z.discriminatedUnion("name", [
   rmsprop,
 ]).meta({ title: "Optimizer", description: "How gradients become updates." });
 
-/** The fields that keep their meaning when another optimizer is named. */
-export const SHARED_OPTIM_FIELDS: readonly string[] = Object.keys(shared);
+/** The fields that keep their meaning when another optimizer is named; schedule-free has an average of its own. */
+export function sharedOptimFields(_from: string, to: string): readonly string[] {
+  return Object.keys(shared).filter((name) => name !== "ema" || to !== "schedule-free");
+}

@@ -49,7 +49,13 @@ export const timestepsSchema = section({
     description: "This many draws in a row cover the law evenly: 1 draws each by itself, the batch size times " +
       "the accumulation evens out every step, more even out several steps.",
   }),
-}, { title: "Timesteps", description: "The law by which noise levels are drawn." });
+}, { title: "Timesteps", description: "The law by which noise levels are drawn." }).refine(
+  ({ min, max }) => min < max,
+  {
+    path: ["min"],
+    message: "a number below train.timesteps.max",
+  },
+);
 
 /** Schema of `train.loss`. */
 export const lossSchema = section({
