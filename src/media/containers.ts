@@ -74,6 +74,12 @@ export function videoCodec(form: VideoForm, wanted: VideoCodec | undefined): Vid
   });
 }
 
+/** ffmpeg's name of the encoder that a form is written with; undefined where it is not ffmpeg that writes. */
+export function encoderName(form: VideoForm, codec: VideoCodec | undefined): string | undefined {
+  if (form === "png") return undefined;
+  return codec === undefined ? "gif" : ENCODERS[codec][1];
+}
+
 /** ffmpeg's options between input and output. */
 export function encoderArgs(form: Exclude<VideoForm, "png">, codec: VideoCodec | undefined): string[] {
   if (form === "gif") {

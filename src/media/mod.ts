@@ -4,6 +4,7 @@ export { isAnimation } from "./animation.ts";
 export { readComment } from "./comment.ts";
 export { COMMENT_FILE } from "./frames_out.ts";
 export { type VideoCodec, videoCodec, type VideoForm, videoForm } from "./containers.ts";
+export { checkDestinations, checkFileDestination, type Destination } from "./destination.ts";
 export { findCuts, type SceneFacts } from "./cuts.ts";
 export { coverCrop, type Crop, type Size } from "./crop.ts";
 export { type DecodedFrames, decodeFrames, type Frames, readFrames, type ReadOptions } from "./frames.ts";

@@ -92,7 +92,12 @@ Deno.test("sample --prompts: one video a line, each with what it asks for, and s
       results.map(({ path, prompt, seed, numFrames }) => [path.slice(folder.length + 1), prompt, seed, numFrames]),
       [["the cat.gif", "a cat", 3, 5], ["new/x-2-0.mp4", "a dog", 0, 1], ["new/x-2-1.mp4", "a dog", 1, 1]],
     );
-    assert.deepEqual(readdirSync(join(folder, "new")).sort(), ["x-2-0.json", "x-2-0.mp4", "x-2-1.json", "x-2-1.mp4"]);
+    assert.deepEqual(readdirSync(join(folder, "new")).sort(), [
+      "x-2-0.mp4",
+      "x-2-0.mp4.json",
+      "x-2-1.mp4",
+      "x-2-1.mp4.json",
+    ]);
 
     writeFileSync(join(folder, "wrong.txt"), 'a cat -- --sed 3\n-- --seed 3\n{"prompt": "x", "seed": "y"}\n');
     const wrong = ["sample", "--model", MODEL, "--prompts", "wrong.txt"];

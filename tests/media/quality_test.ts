@@ -119,8 +119,20 @@ Deno.test("compareVideos() of equal videos is perfect; offsets and noise have th
 Deno.test("writeFigures() puts the figures beside the video", () =>
   withFolder((folder) => {
     const path = writeFigures(join(folder, "step-1.mp4"), video(4, (f) => 100 + f), SIZE);
-    assert.equal(path, join(folder, "step-1.json"));
+    assert.equal(path, join(folder, "step-1.mp4.json"));
     assert.equal(figuresPath("a.b/sample"), "a.b/sample.json");
     const { quality } = JSON.parse(Deno.readTextFileSync(path));
     assert.deepEqual([quality.numFrames, quality.change, quality.frozenFrames], [4, 1, 0]);
+    writeFigures(join(folder, "step-1.mp4"), video(5, (f) => 100 + f), SIZE);
+    assert.equal(JSON.parse(Deno.readTextFileSync(path)).quality.numFrames, 5);
+  }));
+
+Deno.test("writeFigures() replaces nothing that is no figures", () =>
+  withFolder((folder) => {
+    for (const content of ['{ "mine": 1 }', "[1]", "no JSON"]) {
+      Deno.writeTextFileSync(join(folder, "note.mp4.json"), content);
+      const write = () => writeFigures(join(folder, "note.mp4"), video(1, () => 100), SIZE);
+      assert.throws(write, /note\.mp4\.json": something else has that name/);
+      assert.equal(Deno.readTextFileSync(join(folder, "note.mp4.json")), content);
+    }
   }));

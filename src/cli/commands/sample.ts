@@ -1,7 +1,6 @@
 /** `wantune sample`: videos from a model, prompts and adapters. */
-import { dirname } from "node:path";
 import { type Command, Option } from "@commander-js/extra-typings";
-import { ConfigError, formatDuration, makeFolder, Stopped } from "../../base/mod.ts";
+import { ConfigError, formatDuration, Stopped } from "../../base/mod.ts";
 import { addPartOptions, type ModelWishes, namedModel } from "../model/files.ts";
 import { printLine, writeText } from "../output.ts";
 import { BLOCK_CHOICES, type BlockChoice, deviceName, gather, nonEmpty } from "../sample/options.ts";
@@ -61,7 +60,7 @@ interface SampleCommand extends VideoWishes, ModelWishes {
 
 async function sample(options: SampleCommand): Promise<void> {
   const { EventBus, numbering } = await import("../../events/mod.ts");
-  const { findPrograms } = await import("../../media/mod.ts");
+  const { checkDestinations, checkFileDestination, findPrograms } = await import("../../media/mod.ts");
   const { modelEvent } = await import("../../train/mod.ts");
   const { openModel } = await import("../../wan/mod.ts");
   const { chosenLoras } = await import("../sample/lora.ts");
@@ -110,9 +109,8 @@ async function sample(options: SampleCommand): Promise<void> {
   try {
     const orders: Order[] = [];
     for (const video of videos) orders.push(await makeOrder(models, video, owned));
-    for (const { path, tensorsPath } of orders) {
-      for (const file of [path, tensorsPath]) if (file !== undefined) makeFolder(dirname(file));
-    }
+    await checkDestinations(orders);
+    for (const { tensorsPath } of orders) if (tensorsPath !== undefined) checkFileDestination(tensorsPath);
     bus.emit(modelEvent(models));
     const sizes = orders.map(({ settings }) => settings);
     const wanted = options.blocks ?? before?.blocks ?? "auto";

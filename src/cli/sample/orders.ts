@@ -1,7 +1,8 @@
 /** From options, prompt file and recipe to the videos that are to be made: which, with what, and under which names. */
+import { existsSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { ConfigError } from "../../base/mod.ts";
-import { type VideoCodec, videoCodec, videoForm } from "../../media/mod.ts";
+import { figuresPath, type VideoCodec, videoCodec, videoForm } from "../../media/mod.ts";
 import type { ModelSource } from "../../wan/mod.ts";
 import { imageSize, readImage } from "../../train/mod.ts";
 import { checkPictures, readLatents } from "./inputs.ts";
@@ -30,7 +31,7 @@ export interface Wished {
 
 /**
  * The videos that options ask for, each with a seed and a name of its own. Options hold for every line of a prompt file
- * that does not say otherwise.
+ * that does not say otherwise. A name that is not given is one that no file has.
  * @param ending of names that are not given
  * @throws {ConfigError} if there is no prompt, or two videos would have one name
  */
@@ -47,6 +48,7 @@ export function wishedVideos(
   const lines = prompts === undefined
     ? [{ line: undefined, prompt: prompt ?? "", wishes: {} }]
     : readPromptFile(prompts);
+  const taken = new Set<string>();
   const videos = lines.flatMap(({ line, prompt, wishes: own }) => {
     const all = { ...common, ...own };
     const { seed = 0, batch = 1 } = all;
@@ -54,19 +56,29 @@ export function wishedVideos(
     return Array.from({ length: batch }, (_, i): Wished => {
       const mark = `${isNamed ? "" : `-${line}`}${batch === 1 ? "" : `-${seed + i}`}`;
       const path = all.out === undefined
-        ? resolve(`sample${isNamed ? "" : `-${line}`}-${seed + i}${ending}`)
+        ? freePath(`sample${isNamed ? "" : `-${line}`}-${seed + i}`, { ending, taken })
         : resolve(marked(all.out, mark));
       const tensorsPath = all.saveTensors === undefined ? undefined : resolve(marked(all.saveTensors, mark));
       const codec = videoCodec(videoForm(path), all.codec);
       return { prompt, wishes: { ...all, seed: seed + i }, path, tensorsPath, codec };
     });
   });
-  const names = videos.flatMap(({ path, tensorsPath }) => tensorsPath === undefined ? [path] : [path, tensorsPath]);
+  const names = videos.flatMap(({ path, tensorsPath }) => [path, figuresPath(path), tensorsPath ?? []].flat());
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice === undefined) return videos;
   throw new ConfigError(`Cannot make these videos: two of them would be written to ${twice}`, {
     cure: "give each an --out of its own",
   });
+}
+
+/** `sample-0.mp4`, or `sample-0_2.mp4` and on where there is one: a name that nobody chose takes no other video's place. */
+function freePath(name: string, { ending, taken }: { ending: string; taken: Set<string> }): string {
+  for (let i = 1;; i++) {
+    const path = resolve(`${name}${i === 1 ? "" : `_${i}`}${ending}`);
+    if (taken.has(path) || existsSync(path) || existsSync(figuresPath(path))) continue;
+    taken.add(path);
+    return path;
+  }
 }
 
 /** `cat.mp4` as `cat-7.mp4`. */

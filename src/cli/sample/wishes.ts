@@ -20,7 +20,10 @@ export interface VideoWishes extends SampleWishes {
 export function addVideoOptions(command: Command): void {
   command
     .option("--negative-prompt <text>", "what guidance leads away from")
-    .option("--out <file>", "where to: .mp4, .webm, .gif, or a folder for PNG frames (default: sample-<seed>.mp4)")
+    .option(
+      "--out <file>",
+      "where to: .mp4, .webm, .gif, or a folder for PNG frames (default: sample-<seed>.mp4, or the next free name)",
+    )
     .addOption(
       new Option("--codec <name>", "h264 or h265 for MP4, vp9 or av1 for WebM (default: the first)")
         .choices(["h264", "h265", "vp9", "av1"]),
