@@ -30,9 +30,8 @@ export function spieceJson(bytes: Uint8Array): unknown {
     const added = pieces.flatMap(({ text, kind }, id) =>
       kind === CONTROL || kind === UNKNOWN || kind === USER_DEFINED ? [addedToken(text, id)] : []
     );
-    const precompiled = charsmap === undefined
-      ? []
-      : [{ type: "Precompiled", precompiled_charsmap: Buffer.from(bytesOf(charsmap)).toString("base64") }];
+    const map = charsmap === undefined ? "" : Buffer.from(bytesOf(charsmap)).toString("base64");
+    const precompiled = map === "" ? [] : [{ type: "Precompiled", precompiled_charsmap: map }]; // empty: none, as identity
     return {
       version: "1.0",
       truncation: null,

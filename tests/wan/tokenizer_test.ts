@@ -67,6 +67,19 @@ Deno.test("a spiece.model gives the ids of the tokenizer.json of the published l
   for (const { text, ids } of plain) assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
 });
 
+Deno.test("a spiece.model with an empty character map changes no characters", () => {
+  const [ours, wanted] = [join(DEMO, "spiece.model"), DEMO].map((path) => Tokenizer.fromFile(path));
+  for (const text of ["A cockatoo turns its head.", "  two   spaces, Ünï ﬁ", ""]) {
+    assert.deepEqual(ours?.encode(text), wanted?.encode(text), text);
+  }
+});
+
+Deno.test("the small tokenizer's config has no list where transformers 4 wants a dict", () => {
+  const config = JSON.parse(readFileSync(join(DEMO, "tokenizer_config.json"), "utf8"));
+  // transformers 4.57 tokenization_utils_base.py, _set_model_specific_special_tokens: list(special_tokens.keys())
+  assert.ok(!Array.isArray(config.extra_special_tokens));
+});
+
 Deno.test("a text encoder's file gives the tokenizer that it carries; one without says so", () =>
   withFolder((folder) => {
     const bytes = readFileSync(join(UMT5_LIKE, "spiece.model"));
