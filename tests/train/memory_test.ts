@@ -54,7 +54,6 @@ Deno.test("peakOf() counts gradients as they come, all of them where they are su
   assert.equal(peak({ block: 7, ends: 3, accumulates: true }), stays + 4 * 10 + 4 * 7 + 3 + 100);
   assert.equal(peak({ block: 50, ends: 0 }), stays + 10 + 3 * 50 + 100); // the first block's, with those behind it done
   assert.equal(peak({ block: 50, ends: 0, work: 99 }), stays + 4 * 50 + 99);
-  assert.equal(peak({ block: 200, ends: 0 }), stays + 10 + 3 * 200 + 2 * 200); // copied where they are summed
 });
 
 Deno.test("forwardPeakOf() is the widest of stem, block and head", () => {

@@ -82,7 +82,6 @@ export function peakOf(
   plan.toReversed().forEach(({ graph }, i) => {
     at(graph === "keep" ? costs.backward : costs.recompute);
     held -= kept[plan.length - 1 - i] ?? 0;
-    at(costs.input + 2 * update.block); // autograd's own, and what they are copied or added to
     if (!update.accumulates) held += update.block;
   });
   most = Math.max(most, all + update.work);
