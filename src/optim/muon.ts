@@ -3,7 +3,7 @@
  * Source: torch.optim.Muon; Keller Jordan, "Muon: An optimizer for hidden layers in neural networks".
  */
 import { ShapeError } from "../base/mod.ts";
-import { addmm, type Tensor, zerosLike } from "../torch/mod.ts";
+import { addmm, type Tensor, tidy, zerosLike } from "../torch/mod.ts";
 import type { Optimizer } from "./optimizer.ts";
 import type { RoundingOptions } from "./rounding.ts";
 import { RuleOptimizer } from "./rule.ts";
@@ -72,11 +72,14 @@ export function orthogonalize(
   const half = x.to({ dtype: "bfloat16" });
   const wide = tall ? half.t() : half; // the smaller of the two Gram matrices
   const rounded = (y: Tensor): Tensor => x.device === "cpu" ? y.inType("bfloat16").float() : y;
-  let now = rounded(wide.div(wide.norm().clamp(eps)));
+  let now = tidy(() => rounded(wide.div(wide.norm().clamp(eps))));
   for (let i = 0; i < iterations; i++) {
-    const gram = rounded(now.matmul(now.t()));
-    const mixed = rounded(addmm(gram, { a: gram, b: gram, beta: b, alpha: c }));
-    now = rounded(addmm(now, { a: mixed, b: now, beta: a, alpha: 1 }));
+    using before = now; // as wide as the parameter: one at a time
+    now = tidy(() => {
+      const gram = rounded(before.matmul(before.t()));
+      const mixed = rounded(addmm(gram, { a: gram, b: gram, beta: b, alpha: c }));
+      return rounded(addmm(before, { a: mixed, b: before, beta: a, alpha: 1 }));
+    });
   }
   return (tall ? now.t() : now).inType("bfloat16");
 }
