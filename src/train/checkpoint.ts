@@ -7,14 +7,27 @@ import { join } from "node:path";
 import { diskError, makeFolder, RunError, syncFolder, writeAtomically } from "../base/mod.ts";
 import type { CheckpointRef } from "../runs/mod.ts";
 import { noGrad, type Tensor } from "../torch/mod.ts";
+import { updateState } from "./average.ts";
 import { type Change, shapingChanges } from "./changes.ts";
 import type { Journal } from "./journal.ts";
 import { openWeights, saveSafetensors } from "../weights/mod.ts";
+import type { Session } from "./setup.ts";
+import type { Trainee } from "./trainee.ts";
 
 /** The tensors that a checkpoint holds, by name; a resume copies into the very same tensors. */
 export interface TrainState {
   readonly params: ReadonlyMap<string, Tensor>;
   readonly optimizer: ReadonlyMap<string, Tensor>;
+}
+
+/** What a checkpoint of a session holds; where two experts are trained, each tensor under its expert's name. */
+export function stateOf({ trainees }: Session): TrainState {
+  const all = (pick: (trainee: Trainee) => ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
+    new Map(trainees.flatMap((trainee) => {
+      const prefix = trainee.expert === "only" ? "" : `${trainee.expert}.`;
+      return [...pick(trainee)].map(([name, tensor]): [string, Tensor] => [prefix + name, tensor]);
+    }));
+  return { params: all(({ trained }) => trained.params), optimizer: all(updateState) };
 }
 
 const PARAMS = "params.safetensors";

@@ -14,6 +14,8 @@ const validation = z.strictObject({
 });
 
 const schema = z.strictObject({
+  /** Steps that each expert has taken; absent in checkpoints of a time when the config alone told */
+  taken: z.record(z.string(), z.int().min(0)).optional(),
   /** Losses of each expert's last steps, oldest first */
   losses: z.record(z.string(), z.array(z.number())),
   validation: validation.optional(),
@@ -26,12 +28,12 @@ export type ValidationRecord = z.output<typeof validation>;
 
 /** The journal of a run that begins. */
 export function freshJournal(): Journal {
-  return { losses: {} };
+  return { taken: {}, losses: {} };
 }
 
-/** The journal in a checkpoint's manifest; a fresh one where it has none. @throws {RunError} if it is damaged */
+/** The journal in a checkpoint's manifest; an empty one where it has none. @throws {RunError} if it is damaged */
 export function journalOf({ path, manifest }: { path: string; manifest: Readonly<Record<string, unknown>> }): Journal {
-  if (manifest.journal === undefined) return freshJournal();
+  if (manifest.journal === undefined) return { losses: {} };
   const parsed = schema.safeParse(manifest.journal);
   if (parsed.success) return parsed.data;
   throw new RunError(`Cannot resume from ${path}: the journal in its manifest is damaged.`, {
@@ -51,8 +53,9 @@ export function lossLimit(
   return ratio === null || losses.length < ENOUGH ? undefined : ratio * median(losses);
 }
 
-/** Remembers the loss of a step. */
-export function rememberLoss(journal: Journal, { expert, loss }: { expert: string; loss: number }): void {
+/** Remembers an expert's step and its loss. */
+export function rememberStep(journal: Journal, { expert, loss }: { expert: string; loss: number }): void {
+  journal.taken = { ...journal.taken, [expert]: (journal.taken?.[expert] ?? 0) + 1 };
   const losses = journal.losses[expert] ??= [];
   losses.push(loss);
   if (losses.length > WINDOW) losses.shift();

@@ -3,21 +3,20 @@
  * out by one function, wishes come in by another that is asked between steps.
  */
 import { join } from "node:path";
-import { messageOf, RunError, WantuneError } from "../base/mod.ts";
+import { messageOf, WantuneError } from "../base/mod.ts";
 import type { RunConfig } from "../config/mod.ts";
 import type { BatchOptions, Dataset } from "../data/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import type { RunFolder, Wish } from "../runs/mod.ts";
 import { wholeCheckpoints } from "../runs/mod.ts";
-import type { Tensor } from "../torch/mod.ts";
-import { updateState, useAverages } from "./average.ts";
+import { useAverages } from "./average.ts";
 import type { ClipBatch } from "./batch.ts";
+import { begin } from "./begin.ts";
 import type { Change } from "./changes.ts";
-import { loadCheckpoint, type TrainState } from "./checkpoint.ts";
-import { freshJournal, type Journal, journalOf, lossLimit, rememberLoss } from "./journal.ts";
+import { loadCheckpoint, stateOf, type TrainState } from "./checkpoint.ts";
+import { type Journal, lossLimit, rememberStep } from "./journal.ts";
 import { judgeStep } from "./judge.ts";
 import { Meter } from "./meter.ts";
-import { describeNoise } from "./noise.ts";
 import { breathe, isStop, Occasions } from "./occasions.ts";
 import { saveOutputs } from "./outputs.ts";
 import type { MadeSample } from "./sample.ts";
@@ -91,11 +90,11 @@ export async function train(options: TrainOptions): Promise<TrainStatus> {
 async function loop(session: Session, options: TrainOptions): Promise<TrainStatus> {
   const { folder, emit, signal, observer } = options;
   const { config: { train }, dataset, trainees } = session;
-  const order = { steps: trainees.map((trainee) => trainee.config.train.steps), switchEvery: train.switchEvery };
-  const numSteps = order.steps.reduce((sum, steps) => sum + steps, 0);
+  const steps = trainees.map((trainee) => trainee.config.train.steps);
+  const numSteps = steps.reduce((sum, each) => sum + each, 0);
   const state = stateOf(session);
   const meter = new Meter(session);
-  const { first, journal } = begin(session, { ...options, state, numSteps });
+  const { first, journal } = begin(session, { ...options, state, steps });
   const batches = batchesOf(session);
   const stepsPerEpoch = dataset.batchesPerEpoch(batches) / train.gradientAccumulation;
   const onSample = (made: MadeSample): void => observer?.onSample?.(made);
@@ -106,7 +105,8 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   observer?.onReady?.(session);
   await occasions.begin(first);
   let step = first, lastHeartbeat = -Infinity;
-  for (const turn of turns(order).drop(first)) {
+  const taken = trainees.map(({ expert }) => journal.taken?.[expert] ?? 0);
+  for (const turn of turns({ steps, switchEvery: train.switchEvery, taken })) {
     if (occasions.isStale) break;
     if (performance.now() - lastHeartbeat > HEARTBEAT_MS) {
       folder.heartbeat();
@@ -137,44 +137,6 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   return "done";
 }
 
-/** Goes back to the newest checkpoint, if the run is to go on, and tells that it begins. */
-function begin(
-  session: Session,
-  options: TrainOptions & { state: TrainState; numSteps: number },
-): { first: number; journal: Journal } {
-  const { folder, emit, state, numSteps, changes = [] } = options;
-  const { dataset, trainees } = session;
-  const latest = options.resume ? folder.latestCheckpoint() : undefined;
-  const configHashes = [...folder.configHashes, folder.configHash];
-  const first = latest === undefined ? 0 : loadCheckpoint(latest, { configHashes, state, changes });
-  if (first > numSteps) {
-    throw new RunError(`Cannot go on to step ${numSteps}: the run has taken ${first} steps already.`, {
-      cure: "ask for more steps",
-    });
-  }
-  if (options.config !== undefined && changes.length > 0) folder.reconfigure(options.config);
-  if (typeof latest?.manifest.dataFingerprint === "string" && latest.manifest.dataFingerprint !== dataset.fingerprint) {
-    emit({
-      type: "warning",
-      message: `clips, captions or encoders are not those that the run was trained on up to step ${first}`,
-      cure: "put them back and resume again, or let it go on with what is there now",
-    });
-  }
-  emit({
-    type: "run.started",
-    configHash: folder.configHash,
-    version: options.version,
-    device: session.device,
-    numTrainable: trainees.flatMap(({ trained }) => [...trained.params.values()])
-      .reduce((sum, param) => sum + param.numel, 0),
-    totalSteps: numSteps,
-    ...(latest === undefined ? {} : { resumedFrom: first }),
-    ...(changes.length === 0 ? {} : { changes: [...changes] }),
-  });
-  emit(describeNoise(session));
-  return { first, journal: latest === undefined ? freshJournal() : journalOf(latest) };
-}
-
 /** Brings the data of a step into memory while the one before it is taken. */
 async function prefetchStep(
   dataset: Dataset,
@@ -202,7 +164,7 @@ function takeStep(
   const limit = lossLimit(journal, { expert, ratio: train.maxLossRatio });
   const judge = (found: StepNumbers): void => judgeStep(found, { step: step + 1, limit, files });
   const result = trainStep(trainee, { step, ownStep, batchAt, judge });
-  rememberLoss(journal, { expert, loss: result.error });
+  rememberStep(journal, { expert, loss: result.error });
   return result;
 }
 
@@ -228,16 +190,6 @@ function finish(
 /** How the steps of a session ask for their data. */
 function batchesOf({ config: { train, data } }: Session): BatchOptions {
   return { batchSize: train.batchSize, seed: train.seed, captionDropout: data.captionDropout };
-}
-
-/** What a checkpoint of a session holds; where two experts are trained, each tensor under its expert's name. */
-export function stateOf({ trainees }: Session): TrainState {
-  const all = (pick: (trainee: Trainee) => ReadonlyMap<string, Tensor>): Map<string, Tensor> =>
-    new Map(trainees.flatMap((trainee) => {
-      const prefix = trainee.expert === "only" ? "" : `${trainee.expert}.`;
-      return [...pick(trainee)].map(([name, tensor]): [string, Tensor] => [prefix + name, tensor]);
-    }));
-  return { params: all(({ trained }) => trained.params), optimizer: all(updateState) };
 }
 
 /** The wishes to act on now; while a pause is wished this waits, and a stop ends the pause. */

@@ -1,6 +1,7 @@
 /**
- * Which expert each optimizer step of a run belongs to. The order follows from the config alone, so that a resumed run takes
- * the same turns without anything being remembered.
+ * Which expert each optimizer step of a run belongs to. The next turn follows from the config and from the steps that each
+ * expert has taken, so that a resumed run takes the turns of an unbroken one, and a run whose config has changed since
+ * gives each expert as many steps as are asked for.
  */
 
 /** One step of the run: whose it is, and which of the expert's own steps, counted from 0. */
@@ -12,19 +13,23 @@ export interface Turn {
 
 /**
  * The turns of a run, one a step: each expert in the list takes `switchEvery` steps, then the next; one that has taken all
- * its steps is passed over.
+ * its steps is passed over. One that is behind the others by a turn or more catches up first.
  * @param options.steps how many each expert takes in all
+ * @param options.taken how many each has taken already; none if absent
  */
-export function* turns({ steps, switchEvery }: { steps: readonly number[]; switchEvery: number }): Generator<Turn> {
-  const taken = steps.map(() => 0);
-  const left = (expert: number): number => (steps[expert] ?? 0) - (taken[expert] ?? 0);
-  while (steps.some((_, expert) => left(expert) > 0)) {
-    for (const expert of steps.keys()) {
-      for (let i = 0; i < switchEvery && left(expert) > 0; i++) {
-        const step = taken[expert] ?? 0;
-        taken[expert] = step + 1;
-        yield { expert, step };
-      }
-    }
+export function* turns(
+  options: { steps: readonly number[]; switchEvery: number; taken?: readonly number[] },
+): Generator<Turn> {
+  const { steps, switchEvery } = options;
+  const taken = steps.map((_, expert) => options.taken?.[expert] ?? 0);
+  const finished = (expert: number): number => Math.floor((taken[expert] ?? 0) / switchEvery); // whole turns
+  for (;;) {
+    const waiting = [...steps.keys()].filter((expert) => (taken[expert] ?? 0) < (steps[expert] ?? 0));
+    const [first] = waiting;
+    if (first === undefined) return;
+    const expert = waiting.reduce((next, other) => finished(other) < finished(next) ? other : next, first);
+    const step = taken[expert] ?? 0;
+    taken[expert] = step + 1;
+    yield { expert, step };
   }
 }

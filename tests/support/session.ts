@@ -33,6 +33,15 @@ const LEAST: Sections = {
   save: { dtype: "float32", formats: ["diffusers", "comfyui", "musubi"] },
 };
 
+/** The text of a config that trains in a moment; its cache is in `folder`, which several runs may share. */
+export function leastConfig({ folder, sections = {} }: { folder: string; sections?: Sections }): string {
+  const cache = join(folder, "cache");
+  mkdirSync(cache, { recursive: true });
+  const keys = new Set([...Object.keys(LEAST), ...Object.keys(sections)]);
+  const merged = Object.fromEntries([...keys].map((key) => [key, { ...LEAST[key], ...sections[key] }]));
+  return JSON.stringify({ name: "run", ...merged, data: { ...merged.data, cache: { dir: cache } } });
+}
+
 /**
  * Sets a run up; nothing of it is left afterwards.
  * @param folder for its cache, which several runs may share @param emit hears what is told meanwhile
@@ -41,12 +50,7 @@ export async function withSession(
   { folder, sections = {}, emit = () => {} }: { folder: string; sections?: Sections; emit?: Emit },
   body: (session: Session) => void | Promise<void>,
 ): Promise<void> {
-  const cache = join(folder, "cache");
-  mkdirSync(cache, { recursive: true });
-  const keys = new Set([...Object.keys(LEAST), ...Object.keys(sections)]);
-  const merged = Object.fromEntries([...keys].map((key) => [key, { ...LEAST[key], ...sections[key] }]));
-  const data = { ...merged.data, cache: { dir: cache } };
-  const config = parseConfig(JSON.stringify({ name: "run", ...merged, data }), { path: join(folder, "run.jsonc") });
+  const config = parseConfig(leastConfig({ folder, sections }), { path: join(folder, "run.jsonc") });
   const before = liveHandles();
   {
     using session = await setUp(config, { emit });

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { freshJournal, lossLimit, rememberLoss, rememberValidation } from "../../src/train/journal.ts";
+import { freshJournal, lossLimit, rememberStep, rememberValidation } from "../../src/train/journal.ts";
 
 Deno.test("lossLimit() is a multiple of the median of an expert's last 64 losses, from the 16th on", () => {
   const journal = freshJournal();
   const limit = (): number | undefined => lossLimit(journal, { expert: "low", ratio: 10 });
-  for (let i = 0; i < 15; i++) rememberLoss(journal, { expert: "low", loss: 1 });
-  for (let i = 0; i < 20; i++) rememberLoss(journal, { expert: "high", loss: 5 });
+  for (let i = 0; i < 15; i++) rememberStep(journal, { expert: "low", loss: 1 });
+  for (let i = 0; i < 20; i++) rememberStep(journal, { expert: "high", loss: 5 });
   assert.equal(limit(), undefined);
-  rememberLoss(journal, { expert: "low", loss: 100 });
+  rememberStep(journal, { expert: "low", loss: 100 });
   assert.equal(limit(), 10, "one loss that stands out does not move it");
-  for (let i = 0; i < 64; i++) rememberLoss(journal, { expert: "low", loss: 0.5 });
+  for (let i = 0; i < 64; i++) rememberStep(journal, { expert: "low", loss: 0.5 });
   assert.equal(limit(), 5);
   assert.equal(journal.losses.low?.length, 64);
   assert.equal(lossLimit(journal, { expert: "low", ratio: null }), undefined);
