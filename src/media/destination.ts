@@ -30,17 +30,17 @@ export async function checkDestinations(videos: readonly Destination[]): Promise
         cure: "install the distribution's ffmpeg, name another one in WANTUNE_FFMPEG, or choose another ending",
       });
     }
+    makeWritable(dirname(path));
     checkFigures(path);
     if (form === "png") checkFramesFolder(path);
     else checkIsNoFolder(path);
-    makeWritable(dirname(path));
   }
 }
 
 /** The same for a file that is no video. @throws {DiskError} */
 export function checkFileDestination(path: string): void {
-  checkIsNoFolder(path);
   makeWritable(dirname(path));
+  checkIsNoFolder(path);
 }
 
 function checkIsNoFolder(path: string): void {

@@ -34,9 +34,9 @@ export function writeFrames(
 ): void {
   const { width, height, comment } = options;
   const frameBytes = width * height * 3;
-  checkFramesFolder(folder);
   const parent = dirname(folder);
   makeFolder(parent);
+  checkFramesFolder(folder);
   const temporary = join(parent, `.${basename(folder).slice(0, 40)}.${Deno.pid}-${randomBytes(4).toString("hex")}.tmp`);
   try {
     Deno.mkdirSync(temporary);
