@@ -4,7 +4,7 @@
  * latent ones.
  * Source: diffusers pipelines/wan/pipeline_wan.py and pipeline_wan_i2v.py, __call__.
  */
-import { ConfigError } from "../base/mod.ts";
+import { ConfigError, WeightsError } from "../base/mod.ts";
 import { dims, Generator, noGrad, randn, type Tensor, tidy, unscoped } from "../torch/mod.ts";
 import { type DenoiseOptions, Denoising, type VelocityModel } from "./denoise.ts";
 import { latentSize, type VideoSize } from "./geometry.ts";
@@ -43,12 +43,18 @@ export interface GenerateParts {
  * Makes videos. Between steps the event loop gets its turn, so signals and timers work.
  * @throws {ConfigError} for a size that the model cannot make, and for pictures that it needs or cannot take
  * @throws {ShapeError} for pictures of another size
+ * @throws {WeightsError} if what is made is not finite: a video of it would be black
  * @throws what `options.signal` was aborted with
  */
 export async function generate(parts: GenerateParts, options: GenerateOptions): Promise<Generated> {
   const latents = await generateLatents(parts, options);
   try {
-    return { latents, frames: unscoped(() => decodeFrames(parts.vae, latents, options)) };
+    const frames = unscoped(() => decodeFrames(parts.vae, latents, options));
+    if (!hasFiniteMean(frames)) {
+      frames[Symbol.dispose]();
+      throw notFinite("frames", "look for damage in the VAE's weights with `wantune inspect`");
+    }
+    return { latents, frames };
   } catch (error) {
     latents[Symbol.dispose]();
     throw error;
@@ -67,7 +73,18 @@ export async function generateLatents(parts: GenerateParts, options: GenerateOpt
     walk.step();
     options.onStep?.(walk.stepsDone, walk.latents);
   }
+  if (!hasFiniteMean(walk.latents)) { // asked once, as each time waits for a card
+    throw notFinite("latents", "look for damage in the model's and the LoRAs' weights with `wantune inspect`");
+  }
   return unscoped(() => walk.result());
+}
+
+function hasFiniteMean(x: Tensor): boolean {
+  return Number.isFinite(noGrad(() => tidy(() => x.mean().item())));
+}
+
+function notFinite(what: string, cure: string): WeightsError {
+  return new WeightsError(`Cannot make the video: its ${what} are not finite numbers`, { cure });
 }
 
 function beginWalk({ model, vae }: GenerateParts, options: GenerateOptions): Denoising {

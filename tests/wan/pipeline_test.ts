@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ConfigError, ShapeError } from "../../src/base/mod.ts";
-import { Generator, liveHandles, ones, randn, type Tensor, zeros } from "../../src/torch/mod.ts";
+import { full, Generator, liveHandles, ones, randn, type Tensor, zeros } from "../../src/torch/mod.ts";
 import {
   Denoising,
   firstFrameMask,
@@ -11,6 +11,7 @@ import {
   loadVae,
   type TransformerInputs,
   type VelocityModel,
+  type WanVae,
 } from "../../src/wan/mod.ts";
 import { goldenDir } from "../support/paths.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
@@ -135,5 +136,23 @@ Deno.test("generate() makes frames in [0, 1], reports steps, and can be stopped 
     );
   }
   // The fake model's own answers are freed with the step that asked for them.
+  assert.equal(liveHandles(), before);
+});
+
+Deno.test("generate() refuses what is not finite, and frees it", async () => {
+  const before = liveHandles();
+  {
+    using vae = loadVae(join(goldenDir(), "checkpoints/ti2v_5b/vae"));
+    using rows = ones([1, 3, 5]);
+    using damaged = rows.mul(NaN);
+    const start = { numFrames: 5, height: 32, width: 64, seed: 1 };
+    const make = (vae: WanVae, promptEmbeds: Tensor): Promise<unknown> =>
+      generate({ model: fakeModel([], 48), vae }, { ...walkOptions, start, promptEmbeds });
+    await assert.rejects(make(vae, damaged), /its latents are not finite numbers/);
+    const { latentChannels, spatialStride, temporalStride } = vae;
+    const decode = (): Tensor => full([1, 3, 5, 32, 64], NaN);
+    const broken = { latentChannels, spatialStride, temporalStride, decode } as Partial<WanVae> as WanVae;
+    await assert.rejects(make(broken, rows), /its frames are not finite numbers/);
+  }
   assert.equal(liveHandles(), before);
 });
