@@ -17,7 +17,11 @@ export function register(program: Command): void {
     )
     .option("--model <folder>", "model folder, in diffusers' or the official layout, or a transformer's file")
     .option("--prompt <text>", "what is to be seen", nonEmpty)
-    .option("--prompts <file>", "one video a line: a prompt, its options behind ` -- `; or a JSON object", nonEmpty)
+    .option(
+      "--prompts <file>",
+      "one video a line: a prompt and its options, `a cat --seed 3`; or a JSON object",
+      nonEmpty,
+    )
     .option("--from <video>", "make a video again; other options change what they say", nonEmpty);
   addPartOptions(command);
   addVideoOptions(command as Command);

@@ -1,4 +1,4 @@
-/** A file with one video a line: a prompt, with options behind ` -- `, or a JSON object. */
+/** A file with one video a line: a prompt and its options, or a JSON object. */
 import { readFileSync } from "node:fs";
 import { ConfigError, DataError, messageOf } from "../../base/mod.ts";
 import { parseWishes, type VideoWishes, wishProblem } from "./wishes.ts";
@@ -35,20 +35,26 @@ export function readPromptFile(path: string): PromptLine[] {
   });
   if (problems.length > 0) {
     throw new ConfigError(`Cannot use the prompts in "${path}": ${problems.join("; ")}`, {
-      cure: 'write a line as `a cat -- --seed 3 --width 832`, or as {"prompt": "a cat", "seed": 3}',
+      cure: 'write a line as `a cat --seed 3 --width 832`, or as {"prompt": "a cat", "seed": 3}',
     });
   }
   if (found.length > 0) return found;
   throw new DataError(`Cannot use the prompts in "${path}": it has none`, { cure: "write one a line" });
 }
 
-/** One line. @throws {ConfigError} or {CommanderError} if it is wrong */
+/**
+ * One line. Options begin behind ` -- ` or with the first ` --word`, as in the prompt files of other trainers: nobody means
+ * them to be seen in the video.
+ * @throws {ConfigError} or {CommanderError} if it is wrong
+ */
 export function parsePromptLine(content: string): Omit<PromptLine, "line"> {
   const trimmed = content.trim();
   if (trimmed.startsWith("{")) return parseObject(trimmed);
-  const [, prompt = trimmed, options = ""] = /^(.*?)(?:^|\s)--(?:\s(.*))?$/.exec(trimmed) ?? [];
-  if (prompt.trim() === "") throw new ConfigError("it has no prompt");
-  return { prompt: prompt.trim(), wishes: parseWishes(words(options)) };
+  const end = trimmed.search(/(?:^|\s)--(?:\s|$|[a-z])/i);
+  const prompt = (end < 0 ? trimmed : trimmed.slice(0, end)).trim();
+  if (prompt === "") throw new ConfigError("it has no prompt");
+  const options = end < 0 ? "" : trimmed.slice(end).replace(/^\s*--(?=\s|$)/, "");
+  return { prompt, wishes: parseWishes(words(options)) };
 }
 
 function parseObject(text: string): Omit<PromptLine, "line"> {
