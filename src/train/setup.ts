@@ -2,7 +2,7 @@
 import { ConfigError } from "../base/mod.ts";
 import type { RunConfig, SettledConfig } from "../config/mod.ts";
 import { type Batch, type BatchOptions, type DataGeometry, type Dataset, prepareDataset } from "../data/mod.ts";
-import type { Emit, EventBody } from "../events/mod.ts";
+import type { Emit, EventBody, EventOf } from "../events/mod.ts";
 import {
   cudaDeviceCount,
   type Device,
@@ -147,10 +147,10 @@ export function openModels({ model }: RunConfig): ModelSource {
   return openModel(model.weights, { variant: model.variant });
 }
 
-/** What the model's files are. @throws {WeightsError} if they do not hold what they must */
-export function modelEvent(models: ModelSource): EventBody {
+/** What the model's files are, and what is put on it. @throws {WeightsError} if they do not hold what they must */
+export function modelEvent(models: ModelSource, also: EventOf<"model">["parts"] = []): EventBody {
   const { path, variant: { name, title } } = models;
-  return { type: "model", name: path, variant: name, title, parts: describeSource(models) };
+  return { type: "model", name: path, variant: name, title, parts: [...describeSource(models), ...also] };
 }
 
 /** Encodes what a config trains on, as far as it is not in the cache. */

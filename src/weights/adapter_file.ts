@@ -80,6 +80,19 @@ export class AdapterFile implements Disposable {
     return counts;
   }
 
+  /** Ranks and alphas of the LoRAs that it has for a model, ascending and without repetition. */
+  numbers(component: AdapterComponent | undefined): { readonly ranks: number[]; readonly alphas: number[] } {
+    const ranks = new Set<number>(), alphas = new Set<number>();
+    for (const [module, entry] of this.#models.get(component) ?? []) {
+      const rank = this.#rankOf(entry);
+      if (rank === undefined) continue;
+      ranks.add(rank);
+      alphas.add(this.#alphaOf(module, { entry, component, kind: "lora" }) ?? rank);
+    }
+    const sorted = (values: ReadonlySet<number>): number[] => [...values].sort((a, b) => a - b);
+    return { ranks: sorted(ranks), alphas: sorted(alphas) };
+  }
+
   /**
    * Which of its adapters a model takes: those under its own name, else those without a name; the low-noise expert also takes
    * those under the other's, as diffusers saves a LoRA of either expert under `transformer.`.
@@ -123,7 +136,7 @@ export class AdapterFile implements Disposable {
       }
       tensors[part] = made.use(this.#weights.load(name));
     }
-    return { kind, tensors, alpha: this.#alphaOf(module, { entry, component, kind, tensors }) };
+    return { kind, tensors, alpha: this.#alphaOf(module, { entry, component, kind }) };
   }
 
   #header(component: AdapterComponent): LoraConfig | undefined {
@@ -136,17 +149,17 @@ export class AdapterFile implements Disposable {
     return this.#weights.shapeOf(name);
   }
 
+  #rankOf({ names }: AdapterEntry): number | undefined {
+    const down = names.get("down");
+    return down === undefined ? undefined : this.#shape(down)[0];
+  }
+
   #alphaOf(
     module: string,
-    { entry, component, kind, tensors }: {
-      entry: AdapterEntry;
-      component: AdapterComponent | undefined;
-      kind: KeyKind;
-      tensors: Partial<Record<KeyPart, Tensor>>;
-    },
+    { entry, component, kind }: { entry: AdapterEntry; component: AdapterComponent | undefined; kind: KeyKind },
   ): number | undefined {
     const name = entry.names.get("alpha");
-    const rank = kind === "lora" ? tensors.down?.size(0) : undefined;
+    const rank = kind === "lora" ? this.#rankOf(entry) : undefined;
     if (name === undefined) {
       if (rank === undefined) return undefined;
       const header = this.#header(component ?? "transformer");

@@ -37,7 +37,6 @@ export interface LoraFacts {
   readonly date?: string | undefined;
 }
 
-const NETWORK_ARGS = "ss_network_args";
 /** The header's entries for the run's config. */
 export const CONFIG_KEY = "wantune.config", CONFIG_HASH_KEY = "wantune.config_hash";
 
@@ -61,7 +60,7 @@ export function describeLora(facts: LoraFacts, { folded = true }: { folded?: boo
     ss_network_module: facts.module ?? "lora",
     ss_network_dim: facts.rank,
     ss_network_alpha: folded ? facts.rank : facts.alpha,
-    [NETWORK_ARGS]: JSON.stringify({
+    ss_network_args: JSON.stringify({
       trained_alpha: facts.alpha,
       ...(facts.expert === undefined ? {} : { expert: facts.expert }),
     }),
@@ -79,27 +78,6 @@ export function describeLora(facts: LoraFacts, { folded = true }: { folded?: boo
   };
   const known = Object.entries(entries).filter(([, value]) => value !== undefined);
   return Object.fromEntries(known.map(([key, value]) => [key, String(value)]));
-}
-
-/** Which of two experts a header says the file is for; undefined if it does not. */
-export function expertInHeader(metadata: ReadonlyMap<string, string>): "high" | "low" | undefined {
-  const { expert } = networkArgs(metadata.get(NETWORK_ARGS));
-  return expert === "high" || expert === "low" ? expert : undefined;
-}
-
-/** The header entry that says which of two experts a file is for, with what else it holds. */
-export function expertEntry(metadata: ReadonlyMap<string, string>, expert: "high" | "low"): Record<string, string> {
-  return { [NETWORK_ARGS]: JSON.stringify({ ...networkArgs(metadata.get(NETWORK_ARGS)), expert }) };
-}
-
-/** What kohya's programs keep as JSON; nothing where it is no object. */
-function networkArgs(text = "{}"): Record<string, unknown> {
-  try {
-    const args: unknown = JSON.parse(text);
-    return typeof args === "object" && args !== null && !Array.isArray(args) ? { ...args } : {};
-  } catch {
-    return {};
-  }
 }
 
 /** A header's entries as lines for people: short ones in full, long ones by their length, in the file's order. */

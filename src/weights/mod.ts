@@ -28,12 +28,6 @@ export { saveAdapters } from "./adapter_write.ts";
 export type { AdapterMap, AdapterNaming, SaveAdaptersOptions } from "./adapter_write.ts";
 export { readEmbedding, saveEmbedding } from "./embedding_file.ts";
 export type { EmbeddingFile, EmbeddingForm } from "./embedding_file.ts";
-export {
-  CONFIG_HASH_KEY,
-  CONFIG_KEY,
-  describeLora,
-  expertEntry,
-  expertInHeader,
-  metadataLines,
-} from "./lora_metadata.ts";
+export { expertEntry, expertInHeader, expertInName, type ExpertMark, expertMark } from "./expert_mark.ts";
+export { CONFIG_HASH_KEY, CONFIG_KEY, describeLora, metadataLines } from "./lora_metadata.ts";
 export type { LoraFacts } from "./lora_metadata.ts";

@@ -32,7 +32,8 @@ Deno.test("wrong use is one line on standard error and exit code 2, with a guess
   await wrong(["inspct"], /\(Did you mean inspect\?\)\n$/);
   await wrong(["sample", "--lastimage", "x"], /\(Did you mean --last-image\?\)\n$/);
   await wrong(["convert", "lor"], /^wantune: unknown command 'lor' \(Did you mean lora\?\)\n$/);
-  await wrong(["merge", "--model", "m", "--out", "o"], /required option '--lora <file\[:strength\]>' not specified/);
+  await wrong(["merge", "--model", "m", "--lora", "l"], /required option '--out <folder>' not specified/);
+  await wrong(["merge", "--model", "m", "--out", "o"], /no adapter was named\. Name its file with --lora, --high-lora/);
   await wrong(["runs", "list", "--jsn"], /^wantune: unknown option '--jsn' \(Did you mean --json\?\)\n$/);
   await wrong(["setup", "--device", "tpu"], /Allowed choices are cpu, cuda, rocm/);
   await wrong(["setup", "--version", "new"], /It looks like 2\.13\.0\+cpu/);

@@ -2,10 +2,10 @@
 import { basename } from "node:path";
 import { type Command, Option } from "@commander-js/extra-typings";
 import { ConfigError } from "../../base/mod.ts";
-import type { Weights } from "../../weights/mod.ts";
 import { SAVED_DTYPES, tellModel } from "../convert/model.ts";
 import { addPartOptions, type ModelWishes, namedModel, PART_NAMES } from "../model/files.ts";
 import { LiveLine, Pace } from "../live_line.ts";
+import { printLine, warn } from "../output.ts";
 import { gather } from "../sample/options.ts";
 
 /** Adds the command. */
@@ -16,10 +16,16 @@ export function register(program: Command): void {
         "at a time.",
     )
     .requiredOption("--model <folder>", "model folder, in diffusers' or the official layout, or a transformer's file")
-    .requiredOption("--lora <file[:strength]>", "LoRA, LoKr, LoHa or DoRA to merge, as often as needed", gather)
+    .option("--lora <file[:strength]>", "LoRA, LoKr, LoHa or DoRA to merge, as often as needed", gather)
+    .option("--high-lora <file[:strength]>", "likewise, for the high-noise expert alone", gather)
+    .option("--low-lora <file[:strength]>", "likewise, for the low-noise expert alone", gather)
     .requiredOption("--out <folder>", "folder to write")
     .addOption(
-      new Option("--expert <name>", "merge into this one of two transformers alone").choices(["high", "low"] as const),
+      new Option(
+        "--expert <name>",
+        "which of two transformers the files of --lora are for (default: as they say, or both)",
+      )
+        .choices(["high", "low"] as const),
     )
     .addOption(new Option("--dtype <name>", "number type (default: as it is)").choices(SAVED_DTYPES))
     .option("--force", "replace a folder that convert or merge wrote earlier");
@@ -32,7 +38,9 @@ export function register(program: Command): void {
 
 interface MergeCommand extends ModelWishes {
   readonly model: string;
-  readonly lora: readonly string[];
+  readonly lora?: readonly string[];
+  readonly highLora?: readonly string[];
+  readonly lowLora?: readonly string[];
   readonly out: string;
   readonly expert?: "high" | "low";
   readonly dtype?: typeof SAVED_DTYPES[number];
@@ -43,14 +51,20 @@ interface MergeCommand extends ModelWishes {
 
 async function merge(options: MergeCommand): Promise<void> {
   const startedAt = performance.now();
-  const { describeModel, mergedWeights, openModel, saveModel } = await import("../../wan/mod.ts");
-  const { AdapterFile } = await import("../../weights/mod.ts");
+  const { describeModel, openModel, saveModel } = await import("../../wan/mod.ts");
+  const { mergedParts } = await import("../convert/merged.ts");
   const { checkPlace, madeBy, makeInPlace } = await import("../convert/place.ts");
-  const { parseLora } = await import("../sample/lora.ts");
+  const { chosenLoras } = await import("../sample/lora.ts");
+  const { loraUses } = await import("../sample/lora_use.ts");
   const { openLibtorch } = await import("../torch.ts");
 
   const { out, expert, dtype } = options;
-  const choices = options.lora.map(parseLora);
+  const choices = chosenLoras(options).map((choice) => ({ ...choice, expert: choice.expert ?? expert }));
+  if (choices.length === 0) {
+    throw new ConfigError("Cannot merge: no adapter was named", {
+      cure: "name its file with --lora, --high-lora or --low-lora",
+    });
+  }
   const inputs = [options.model, ...PART_NAMES.map((name) => options[name]), ...choices.map(({ path }) => path)];
   const place = { kind: "folder", force: options.force === true, inputs } as const;
   checkPlace(out, place);
@@ -62,19 +76,11 @@ async function merge(options: MergeCommand): Promise<void> {
       cure: "leave --expert out",
     });
   }
+  const uses = loraUses(choices, model.variant);
+  if (options.json !== true) { for (const { sentence } of uses) printLine(sentence); }
+  for (const message of uses.flatMap(({ warnings }) => warnings)) warn(message);
   using stack = new DisposableStack();
-  const files = choices.map(({ path, strength }) => ({ file: stack.use(AdapterFile.open(path)), strength }));
-  const replace: Partial<Record<typeof model.components[number], Weights>> = {};
-  const left = expert === "high" ? "transformer_2" : expert === "low" ? "transformer" : undefined;
-  for (const component of model.components) {
-    if (component === "vae" || component === left) continue;
-    const adapters = files.filter(({ file }) => component !== "text_encoder" || file.components.includes(component))
-      .map(({ file, strength }) => {
-        const { modules } = stack.use(file.read(file.componentFor(component)));
-        return { modules, strength, name: file.path };
-      });
-    if (adapters.length > 0) replace[component] = mergedWeights(stack.use(model.openWeights(component)), adapters);
-  }
+  const replace = mergedParts(model, { uses, owner: stack });
   const mergedFrom = [options.model, ...choices.map(({ path, strength }) => `${path}:${strength}`)].map((name) =>
     basename(name)
   );

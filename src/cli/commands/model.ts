@@ -4,7 +4,7 @@ import { formatDuration } from "../../base/mod.ts";
 import { registerGet } from "../model/get.ts";
 import { registerInfo } from "../model/info.ts";
 import { registerInit } from "../model/init.ts";
-import { printLine } from "../output.ts";
+import { printLine, warn } from "../output.ts";
 import { deviceName, gather } from "../sample/options.ts";
 
 /** Adds the command. */
@@ -51,13 +51,16 @@ interface RunCommand {
 async function run(options: RunCommand): Promise<void> {
   const startedAt = performance.now();
   const { parseLora } = await import("../sample/lora.ts");
+  const { loraUses } = await import("../sample/lora_use.ts");
   const { chooseTransformer, runTransformer } = await import("../sample/forward.ts");
   const { openLibtorch } = await import("../torch.ts");
 
   const { inputs, out, dtype, device } = options;
   const choice = chooseTransformer(options.model, options.expert);
-  const loras = (options.lora ?? []).map(parseLora);
+  const choices = (options.lora ?? []).map((text) => ({ ...parseLora(text), expert: options.expert }));
   await openLibtorch({ libtorch: options.libtorch });
+  const loras = loraUses(choices, { title: options.model, experts: choice.expert === "only" ? 1 : 2 });
+  for (const message of loras.flatMap(({ warnings }) => warnings)) warn(message);
   const shape = runTransformer({ ...choice, inputs, out, loras, dtype, device });
   const seconds = (performance.now() - startedAt) / 1000;
   if (options.json) return printLine(JSON.stringify({ path: out, shape, seconds }));

@@ -26,7 +26,11 @@ export function register(program: Command): void {
   addPartOptions(command);
   addVideoOptions(command as Command);
   command
-    .option("--lora <file[:strength]>", "LoRA to apply, as often as needed", gather)
+    .option(
+      "--lora <file[:strength]>",
+      "LoRA to apply, as often as needed; of two experts to the one it names, or both",
+      gather,
+    )
     .option("--high-lora <file[:strength]>", "LoRA for the high-noise expert alone", gather)
     .option("--low-lora <file[:strength]>", "LoRA for the low-noise expert alone", gather)
     .option("--embedding <file>", "learned token: prompts name it by its token, else by the file's name", gather)
@@ -68,6 +72,7 @@ async function sample(options: SampleCommand): Promise<void> {
   const { modelEvent } = await import("../../train/mod.ts");
   const { openModel } = await import("../../wan/mod.ts");
   const { chosenLoras } = await import("../sample/lora.ts");
+  const { loraUses } = await import("../sample/lora_use.ts");
   const { makeVideos } = await import("../sample/make.ts");
   const { checkWished, makeOrder, wishedVideos } = await import("../sample/orders.ts");
   const { placeWeights } = await import("../sample/placement.ts");
@@ -89,17 +94,13 @@ async function sample(options: SampleCommand): Promise<void> {
     });
   }
   const ownLoras = chosenLoras(options);
-  const loras = ownLoras.length === 0 ? before?.loras ?? [] : ownLoras;
+  const choices = ownLoras.length === 0 ? before?.loras ?? [] : ownLoras;
   const embeddings = options.embedding ?? before?.embeddings ?? [];
   const videos = wishedVideos({ ...before?.wishes, ...videoWishes(options) }, before);
   const models = openModel(named);
-  if (models.variant.experts === 1 && loras.some(({ expert }) => expert !== undefined)) {
-    throw new ConfigError(`Cannot give one expert of ${models.variant.title} a LoRA: it has one transformer`, {
-      cure: "name the file with --lora",
-    });
-  }
   await checkWished(models, videos);
   await openLibtorch({ libtorch: options.libtorch });
+  const loras = loraUses(choices, models.variant);
   using signals = await StopSignals.listen();
   using owned = new DisposableStack();
   const renderer = rendererForStdout({ json: options.json === true, write: (text) => writeText(Deno.stdout, text) });
@@ -115,13 +116,16 @@ async function sample(options: SampleCommand): Promise<void> {
     for (const video of videos) orders.push(await makeOrder(models, video, owned));
     await checkDestinations(orders);
     for (const { tensorsPath } of orders) if (tensorsPath !== undefined) checkFileDestination(tensorsPath);
-    bus.emit(modelEvent(models));
+    bus.emit(modelEvent(models, loras.map(({ path, sentence }) => ({ part: "adapter", path, sentence }))));
+    for (const message of loras.flatMap(({ warnings }) => warnings)) bus.emit({ type: "warning", message });
     const sizes = orders.map(({ settings }) => settings);
     const wanted = options.blocks ?? before?.blocks ?? "auto";
     const placement = placeWeights(models, { blocks: wanted, sizes, device, dtype });
     const { blocks, text: message } = placement;
     if (wanted === "auto" && blocks !== "resident") bus.emit({ type: "warning", message });
-    const recipe = recipeOf({ model: named, variant: models.variant.name, loras, embeddings, device, dtype, blocks });
+    const recipe = recipeOf({
+      ...{ model: named, variant: models.variant.name, loras: choices, embeddings, device, dtype, blocks },
+    });
     await makeVideos(models, {
       ...{ orders, loras, embeddings, placement, check, emit: bus.emit },
       onMade: async (order, made) => {

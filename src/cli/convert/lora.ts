@@ -38,7 +38,7 @@ interface LoraCommand {
 }
 
 async function convertLora(input: string, out: string, options: LoraCommand): Promise<void> {
-  const { AdapterFile, expertEntry, saveAdapters } = await import("../../weights/mod.ts");
+  const { AdapterFile, expertEntry, expertInHeader, saveAdapters } = await import("../../weights/mod.ts");
   const { dirname } = await import("node:path");
   const { makeFolder } = await import("../../base/mod.ts");
   const { checkPlace, madeBy } = await import("./place.ts");
@@ -57,6 +57,15 @@ async function convertLora(input: string, out: string, options: LoraCommand): Pr
     throw new ConfigError(`Cannot write "${out}" as one file: ${input} holds LoRAs of both experts`, {
       cure: "convert it twice, with --expert high and with --expert low",
     });
+  }
+  const said = expertInHeader(file.metadata);
+  if (!both && expert !== undefined && said !== undefined && said !== expert) {
+    throw new ConfigError(
+      `Cannot write "${out}" for the ${expert}-noise expert: ${input} is for the ${said}-noise one`,
+      {
+        cure: `say --expert ${said}, or leave --expert out`,
+      },
+    );
   }
   for (const component of file.components) {
     if (component === "text_encoder") models[component] = stack.use(file.read(component)).modules;

@@ -6,7 +6,8 @@ import { resolveDevice } from "../../train/mod.ts";
 import { type Device, type DType, noGrad, type Tensor, tidy } from "../../torch/mod.ts";
 import { type Expert, loadTransformer, type TransformerConfig, type TransformerInputs } from "../../wan/mod.ts";
 import { SafetensorsFile, saveSafetensors, type Weights } from "../../weights/mod.ts";
-import { applyLoras, type LoraChoice, loraWeights } from "./lora.ts";
+import { applyLoras, loraWeights } from "./lora.ts";
+import type { LoraUse } from "./lora_use.ts";
 
 /** A transformer of a model folder. */
 export interface TransformerChoice {
@@ -44,7 +45,7 @@ export function chooseTransformer(model: string, expert: "high" | "low" | undefi
 export interface ForwardOptions extends TransformerChoice {
   readonly inputs: string;
   readonly out: string;
-  readonly loras: readonly LoraChoice[];
+  readonly loras: readonly LoraUse[];
   readonly dtype: DType;
   readonly device: string;
 }
@@ -61,10 +62,10 @@ export function runTransformer(options: ForwardOptions): readonly number[] {
   const device = resolveDevice(options.device);
   return noGrad(() =>
     tidy(() => {
-      const view = (weights: Weights): Weights => loraWeights(weights, { choices: loras, expert });
+      const view = (weights: Weights): Weights => loraWeights(weights, { loras, expert });
       const { model } = loadTransformer(folder, { dtype, device, view });
       using _model = model;
-      using _loras = applyLoras(model, { choices: loras, expert });
+      using _loras = applyLoras(model, { loras, expert });
       const inputs = readInputs(options.inputs, { config: model.config, dtype, device });
       const output = model.forward(inputs).float();
       saveSafetensors(out, { output });

@@ -9,14 +9,15 @@ import {
   type WanTransformer,
   weightsWithDifferences,
 } from "../../wan/mod.ts";
-import { type AdapterComponent, AdapterFile, type Weights } from "../../weights/mod.ts";
+import type { Weights } from "../../weights/mod.ts";
+import type { LoraUse } from "./lora_use.ts";
 
 /** A LoRA file and how strongly it is applied. */
 export interface LoraChoice {
   readonly path: string;
   /** Factor on top of alpha / rank. */
   readonly strength: number;
-  /** The expert of two that it is for; absent: each takes what is for it. */
+  /** The expert of two that it is for; absent: each takes what is for it, see `loraUses`. */
   readonly expert?: "high" | "low" | undefined;
 }
 
@@ -55,13 +56,13 @@ export function chosenLoras(
 }
 
 /**
- * Hangs LoRAs of every kind on a transformer, one beside the other; disposing of the result takes them off. Files for the text
- * encoder alone are left out.
- * @throws {WeightsError} if a file is damaged, is for the other expert, or does not fit the model
+ * Hangs LoRAs of every kind on a transformer, one beside the other; disposing of the result takes them off. Files that are not
+ * for it are left out.
+ * @throws {WeightsError} if a file is damaged or does not fit the model
  */
 export function applyLoras(
   model: WanTransformer,
-  options: { choices: readonly LoraChoice[]; expert: Expert },
+  options: { loras: readonly LoraUse[]; expert: Expert },
 ): DisposableStack {
   using stack = new DisposableStack();
   for (const file of filesFor(options)) {
@@ -71,30 +72,24 @@ export function applyLoras(
 }
 
 /** What comes before `applyLoras`: the weights that the transformer is loaded from, with what no layer carries worked in. */
-export function loraWeights(weights: Weights, options: { choices: readonly LoraChoice[]; expert: Expert }): Weights {
+export function loraWeights(weights: Weights, options: { loras: readonly LoraUse[]; expert: Expert }): Weights {
   const files = filesFor(options);
   return files.length === 0 ? weights : weightsWithDifferences(weights, files);
 }
 
-function filesFor({ choices, expert }: { choices: readonly LoraChoice[]; expert: Expert }): ApplyAdaptersOptions[] {
+function filesFor({ loras, expert }: { loras: readonly LoraUse[]; expert: Expert }): ApplyAdaptersOptions[] {
   const component = expert === "low" ? "transformer_2" : "transformer";
-  return choices
-    .filter((choice) => choice.expert === undefined || choice.expert === expert)
-    .filter(({ path }) => componentsOf(path).some((name) => name !== "text_encoder"))
-    .map(({ path, strength }) => ({ path, component, strength }));
+  return loras.filter(({ parts }) => parts.includes(component)).map(({ path, strength }) => ({
+    ...{ path, component, strength },
+  }));
 }
 
 /** The same for a text encoder, from the files that have something for it. */
-export function applyTextLoras(encoder: Umt5Encoder, choices: readonly LoraChoice[]): DisposableStack {
+export function applyTextLoras(encoder: Umt5Encoder, loras: readonly LoraUse[]): DisposableStack {
   using stack = new DisposableStack();
-  for (const { path, strength } of choices) {
-    if (!componentsOf(path).includes("text_encoder")) continue;
+  for (const { path, strength, parts } of loras) {
+    if (!parts.includes("text_encoder")) continue;
     stack.use(applyAdapters(encoder.linears, { path, component: "text_encoder", strength }));
   }
   return stack.move();
-}
-
-function componentsOf(path: string): readonly (AdapterComponent | undefined)[] {
-  using file = AdapterFile.open(path);
-  return file.components;
 }

@@ -12,7 +12,8 @@ import {
   TEXT_LENGTH,
 } from "../../wan/mod.ts";
 import { readLearnedTokens } from "./embeddings.ts";
-import { applyLoras, applyTextLoras, type LoraChoice, loraWeights } from "./lora.ts";
+import { applyLoras, applyTextLoras, loraWeights } from "./lora.ts";
+import type { LoraUse } from "./lora_use.ts";
 import type { Placement } from "./placement.ts";
 import type { SampleSettings } from "./settings.ts";
 
@@ -31,7 +32,7 @@ export interface VideoOrder {
 /** How videos are made, and how the work is watched and ended. */
 export interface MakeOptions<Order extends VideoOrder> {
   readonly orders: readonly Order[];
-  readonly loras: readonly LoraChoice[];
+  readonly loras: readonly LoraUse[];
   /** Files of learned tokens. */
   readonly embeddings: readonly string[];
   readonly placement: Placement;
@@ -63,8 +64,8 @@ export async function makeVideos<Order extends VideoOrder>(
     device,
     blocks: placement.blocks === "resident" ? undefined : placement.blocks,
     keepBoth: placement.keepBoth,
-    view: (weights, expert) => loraWeights(weights, { choices: loras, expert }),
-    adapt: (transformer, expert) => applyLoras(transformer, { choices: loras, expert }),
+    view: (weights, expert) => loraWeights(weights, { loras, expert }),
+    adapt: (transformer, expert) => applyLoras(transformer, { loras, expert }),
   }));
   const vae = owned.use(models.loadVae({ device }));
   emit({ type: "stage", stage: "loading", done: 1, total: 1 });
@@ -113,7 +114,7 @@ function embedTexts(
   models: ModelSource,
   options: {
     orders: readonly VideoOrder[];
-    loras: readonly LoraChoice[];
+    loras: readonly LoraUse[];
     embeddings: readonly string[];
     emit: Emit;
     placement: Placement;

@@ -1,7 +1,8 @@
 /** What a part of a model is, from its names and shapes. */
+import { basename } from "node:path";
 import { messageOf, WeightsError } from "../../base/mod.ts";
 import { checkParams } from "../../nn/mod.ts";
-import { type FoundPart, PART_TITLES, renamedWeights, type Weights } from "../../weights/mod.ts";
+import { expertInName, type FoundPart, PART_TITLES, renamedWeights, type Weights } from "../../weights/mod.ts";
 import { inferTransformerConfig, inferUmt5Config, inferVaeConfig } from "../infer_config.ts";
 import { type TransformerConfig, transformerShapes } from "../transformer/mod.ts";
 import { umt5Shapes } from "../umt5.ts";
@@ -94,7 +95,7 @@ function transformerFacts(view: Weights, path: string): PartFacts {
   const variants = exact.length > 0 ? exact : alike;
   const titles = variants.map(({ title, experts }) => experts === 2 ? `one expert of ${title}` : title).join(" or ");
   const size = exact.length > 0 ? "" : ` in another size (${numLayers} blocks of width ${width})`;
-  const expert = expertIn(path);
+  const expert = expertInName(basename(path)) ?? expertInName(path); // their shapes are equal
   const problem = variants.length === 0
     ? `no variant that wantune knows has ${inChannels} channels in and ${outChannels} out`
     : misfit(view, { shapes: transformerShapes(config), what: "the transformer", path });
@@ -111,12 +112,6 @@ function transformerFacts(view: Weights, path: string): PartFacts {
 function transformerOf(view: Weights, name: string): TransformerConfig {
   const [width = 0] = view.has("patch_embedding.weight") ? view.shapeOf("patch_embedding.weight") : [];
   return inferTransformerConfig(view, { name, ...(width % 128 === 0 ? {} : { numHeads: 1 }) });
-}
-
-/** Shapes of the two experts are equal: only the name can tell. */
-function expertIn(path: string): "high" | "low" | undefined {
-  const high = /high[-_ ]?noise/i.test(path), low = /low[-_ ]?noise/i.test(path);
-  return high === low ? undefined : high ? "high" : "low";
 }
 
 function vaeFacts(view: Weights, path: string): PartFacts {
