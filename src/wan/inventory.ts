@@ -43,12 +43,17 @@ export interface ModelInventory {
 
 /**
  * Looks at a model.
- * @param path a folder in diffusers layout or of the official release, whole or not
+ * @param path a folder in diffusers layout, whole or not, of the official release, or of single files
  * @throws {WeightsError} if there is no such folder, or nothing of a model is in it
  */
 export function takeInventory(path: string): ModelInventory {
-  if (!existsSync(path) || !statSync(path).isDirectory()) {
+  if (!existsSync(path)) {
     throw new WeightsError(`Cannot look at the model ${path}: there is no such folder`, { cure: "check the path" });
+  }
+  if (!statSync(path).isDirectory()) {
+    throw new WeightsError(`Cannot look at the model ${path}: it is a file`, {
+      cure: "see what is in it with `wantune inspect`, or name the model's folder",
+    });
   }
   let model: ModelSource | undefined;
   let problem: string | undefined;

@@ -186,6 +186,9 @@ function looksLike(prefix: Uint8Array): { fact: string; cure: string } | undefin
     return { fact: "it is a GGUF file, whose quantised tensors are not read", cure: "give a .safetensors file" };
   }
   if (/^<(!DOCTYP|html)/i.test(start)) return { fact: "it is a web page", cure: DAMAGED };
+  if (/^[\x20-\x7e\s]{8}$/.test(start)) {
+    return { fact: "it is a text file, not weights", cure: "name a file of weights" };
+  }
   return undefined;
 }
 

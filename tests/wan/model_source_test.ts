@@ -3,7 +3,16 @@ import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "nod
 import { dirname, join } from "node:path";
 import { ConfigError, WeightsError } from "../../src/base/mod.ts";
 import { fromBytes, full, noGrad, type Tensor, zeros } from "../../src/torch/mod.ts";
-import { type ModelFiles, type ModelSource, openModel, openTransformers } from "../../src/wan/mod.ts";
+import {
+  type ModelComponent,
+  type ModelFiles,
+  type ModelSource,
+  openModel,
+  openTransformers,
+  saveSingleFile,
+  spieceBytes,
+  takeInventory,
+} from "../../src/wan/mod.ts";
 import { inferTransformerConfig, inferUmt5Config, inferVaeConfig } from "../../src/wan/infer_config.ts";
 import { loadTransformer, parseTransformerConfig } from "../../src/wan/transformer/mod.ts";
 import { parseUmt5Config } from "../../src/wan/umt5_config.ts";
@@ -175,6 +184,69 @@ Deno.test("a text encoder's file that carries its tokenizer needs no other", () 
       model.loadTextEncoder()[Symbol.dispose]();
     });
   }));
+
+/** Writes a model's parts side by side, as `convert model --to original` does. */
+function writeSingle(folder: string, model: ModelSource, names: Partial<Record<ModelComponent, string>>): void {
+  for (const component of model.components) {
+    using weights = model.openWeights(component);
+    saveSingleFile(weights, join(folder, `${names[component]}.safetensors`), {
+      component,
+      config: model.configJson(component),
+      tokenizer: component === "text_encoder" ? spieceBytes(model.placeOf("tokenizer")) : undefined,
+    });
+  }
+}
+
+Deno.test("a folder of single files opens, its parts told by their names; one that is not whole says what is wanted", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const rest = { vae: "wan2.1_vae", text_encoder: "umt5_xxl" };
+      const wanted = openModel(join(CHECKPOINTS, "t2v_a14b"));
+      writeSingle(folder, wanted, { transformer: "my_high_noise", transformer_2: "my_low_noise", ...rest });
+      const ours = openModel(folder);
+      assert.deepEqual([ours.variant.name, ours.path, ours.boundary], ["wan2.2-t2v-a14b", folder, 0.875]);
+      for (const expert of ["high", "low"] as const) {
+        sameParams(ours.loadTransformer({ expert }).params, wanted.loadTransformer({ expert }).params);
+      }
+      assert.deepEqual(ours.loadTokenizer().encode("a dog"), wanted.loadTokenizer().encode("a dog"));
+      assert.ok(takeInventory(folder).parts.every(({ state }) => state === "present"));
+      const refuses = (): void =>
+        assert.throws(() => openModel(folder), (error: unknown) => {
+          assert.ok(error instanceof WeightsError);
+          assert.match(
+            error.message,
+            /there is no model_index\.json, nor one transformer or one of each expert .*umt5_xxl/,
+          );
+          assert.match(error.cure ?? "", /--transformer, or --high-noise and --low-noise, and --vae/);
+          return true;
+        });
+      rmSync(join(folder, "my_low_noise.safetensors")); // an expert alone is no model, though WAN 2.1 has its shapes
+      refuses();
+      rmSync(join(folder, "my_high_noise.safetensors"));
+      const small = openModel(TI2V);
+      writeSingle(folder, small, { transformer: "any_name", vae: "wan2.2_vae", text_encoder: "umt5_xxl" });
+      refuses(); // two VAEs
+      rmSync(join(folder, "wan2.1_vae.safetensors"));
+      sameParams(openModel(folder).loadTransformer().params, small.loadTransformer().params);
+    });
+  }));
+
+Deno.test("what is no model's folder says what it is: nothing, a file, a part of a model", () => {
+  const refuses = (path: string, message: RegExp, cure: RegExp): void =>
+    assert.throws(() => openModel(path), (error: unknown) => {
+      assert.ok(error instanceof WeightsError, String(error));
+      assert.match(error.message, message);
+      assert.match(error.cure ?? "", cure);
+      return true;
+    });
+  refuses("nowhere", /^Cannot open the model nowhere: there is no such folder$/, /check the path/);
+  refuses(join(TI2V, "model_index.json"), /it is a file/, /name the model's folder/);
+  const whole = new RegExp(`^name ${TI2V}, or`);
+  refuses(join(TI2V, "transformer"), /it is one part of a model, WanTransformer3DModel/, whole);
+  refuses(join(TI2V, "vae"), /it is one part of a model, AutoencoderKLWan/, whole);
+  refuses(join(TI2V, "text_encoder"), /it is one part of a model, UMT5EncoderModel/, whole);
+  assert.throws(() => takeInventory(join(TI2V, "model_index.json")), /it is a file/);
+});
 
 Deno.test("an official folder that lacks a part says which", () =>
   withFolder((folder) => {

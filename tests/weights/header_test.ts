@@ -79,6 +79,7 @@ Deno.test("files of other kinds are named", () => {
   refuses(text.encode("PK\x03\x04 some archive/data.pkl"), /zip or \.pth/);
   refuses(text.encode("GGUF\x03\x00\x00\x00........"), /GGUF/);
   refuses(text.encode("<!DOCTYPE html><html>Not found</html>"), /web page/);
+  refuses(text.encode("# Weight files\n\nWhat is read"), /it is a text file, not weights/);
 });
 
 Deno.test("a header that is not a JSON object in UTF-8 is refused", () => {

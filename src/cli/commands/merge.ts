@@ -15,7 +15,7 @@ export function register(program: Command): void {
       "Writes a model in diffusers layout with adapters worked into its weights; the sums are made in float32, one tensor " +
         "at a time.",
     )
-    .requiredOption("--model <folder>", "model folder, in diffusers' or the official layout, or a transformer's file")
+    .requiredOption("--model <folder>", "model folder, in any layout, or a transformer's file")
     .option("--lora <file[:strength]>", "LoRA, LoKr, LoHa or DoRA to merge, as often as needed", gather)
     .option("--high-lora <file[:strength]>", "likewise, for the high-noise expert alone", gather)
     .option("--low-lora <file[:strength]>", "likewise, for the low-noise expert alone", gather)

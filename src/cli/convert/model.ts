@@ -19,7 +19,7 @@ export function registerModel(convert: Command): void {
     )
     .argument(
       "<in>",
-      "model folder, in diffusers' or the official layout; or a transformer's file, with the options below",
+      "model folder, in diffusers' or the official layout or of single files; or a transformer's file, with the options below",
     )
     .argument("<out>", "folder to write")
     .addOption(

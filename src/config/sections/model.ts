@@ -8,7 +8,7 @@ const file = (title: string, description: string): z.ZodOptional<z.ZodString> =>
 
 /** The files of a model one by one, or those that take the place of a folder's. */
 const files = z.strictObject({
-  folder: file("Folder", "Folder of a model, in diffusers' or the official layout, for the parts that are not named."),
+  folder: file("Folder", "Folder of a model, in any layout, for the parts that are not named."),
   transformer: file("Transformer", "The transformer of a model that has one: a file, an index or a folder."),
   highNoise: file("High-noise expert", "The transformer for high noise of a model of two."),
   lowNoise: file("Low-noise expert", "The transformer for low noise of a model of two."),
@@ -42,7 +42,7 @@ export const modelSchema = section({
   weights: field(z.union([z.string().min(1), files]), {
     title: "Weights",
     description:
-      "Folder of the model in diffusers' layout or that of the official release; or an object that names its " +
+      "Folder of the model in diffusers' layout, that of the official release, or of single files; or an object that names its " +
       "files: transformer, or highNoise and lowNoise, vae, textEncoder, tokenizer, with a folder for those left out.",
   }),
   variant: field(auto(z.string().min(1)).default("auto"), {
