@@ -13,15 +13,21 @@ import type { Trainee } from "./trainee.ts";
  * @param options.of the experts that are in it
  * @param options.step steps of the run
  * @param options.folded whether a LoRA's scale is part of its factors
+ * @param options.isWhole whether it is for every part of a model, and so not for one expert; false if absent
  */
 export function describeTrained(
   session: Pick<Session, "config" | "trainees" | "variant">,
-  { of, step, folded }: { of: readonly Trainee[]; step: number; folded: boolean },
+  { of, step, folded, isWhole = false }: {
+    of: readonly Trainee[];
+    step: number;
+    folded: boolean;
+    isWhole?: boolean;
+  },
 ): Record<string, string> {
   const { config, variant } = session;
   const [first] = of;
   const own = first?.config ?? config;
-  const alone = of.length === 1 && first !== undefined && first.expert !== "only" ? first : undefined;
+  const alone = !isWhole && of.length === 1 && first !== undefined && first.expert !== "only" ? first : undefined;
   const shared = portable(config);
   const facts: LoraFacts = {
     title: config.name,

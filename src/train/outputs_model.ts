@@ -21,8 +21,8 @@ export function saveTrainedModels(session: SavedSession, { folder, step }: { fol
     return overlaidWeights(original, tensorWeights(trainee.trained.params, { name: "the trained weights" }));
   };
   const replace = trainees.map((trainee) => [trainee, weightsOf(trainee)] as const);
-  const describe = (of: readonly Trainee[]): Record<string, string> =>
-    describeTrained(session, { of, step, folded: false });
+  const describe = (of: readonly Trainee[], isWhole = false): Record<string, string> =>
+    describeTrained(session, { of, step, folded: false, isWhole });
   const paths: string[] = [];
   if (formats.includes("diffusers")) {
     const path = join(folder, name);
@@ -30,7 +30,7 @@ export function saveTrainedModels(session: SavedSession, { folder, step }: { fol
     saveModel(models, path, {
       dtype,
       replace: Object.fromEntries(replace.map(([{ expert }, weights]) => [componentOf(expert), weights])),
-      metadata: describe(trainees),
+      metadata: describe(trainees, true),
     });
     paths.push(path);
   }

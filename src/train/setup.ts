@@ -95,6 +95,7 @@ export async function setUp(
   if (given.sample !== undefined) guidanceOf(given.sample, models.variant);
   checkGivenFrames(given.train, models.variant);
   emit(modelEvent(models));
+  for (const message of models.doubts) emit({ type: "warning", message });
   if (given.model.device === "auto" && device === "cpu") warnOfIdleCard(emit);
   using stack = new DisposableStack();
   const prepared = stack.use(await encodeClips(given, { models, device, emit, signal, onReport }));
@@ -119,10 +120,8 @@ export async function setUp(
       }),
     )
   );
-  for (const own of new Set(trainees.map((trainee) => trainee.config))) {
-    warnOfWarmUp(own, emit);
-    warnOfStart(own.method, emit);
-  }
+  for (const own of new Set(trainees.map((trainee) => trainee.config))) warnOfWarmUp(own, emit);
+  warnOfStart(trainees, emit);
   warnOfFormats(config, emit);
   const owned = stack.move();
   return {

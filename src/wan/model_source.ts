@@ -8,6 +8,7 @@ import type { DType } from "../torch/mod.ts";
 import { openPart, type Weights } from "../weights/mod.ts";
 import type { PlaceOptions, TransformerPlaceOptions } from "./component.ts";
 import { indexJson, schedulerJson } from "./config_json.ts";
+import { expertDoubts } from "./expert_files.ts";
 import { type ModelComponent, type ModelFiles, type ModelPlaces, partOfComponent, placesOf } from "./model_files.ts";
 import { type PartConfig, transformerConfigAt, umt5ConfigAt, vaeConfigAt } from "./part_config.ts";
 import { publishedSizes } from "./published.ts";
@@ -54,16 +55,22 @@ export class ModelSource {
   readonly boundary: number | null;
   /** The shift to sample with: the published one, or for models of another size what their scheduler's config says. */
   readonly shift: number;
+  /** What is odd about its files, and may be meant; a sentence each. */
+  readonly doubts: readonly string[];
   /** The parts of the model that have weights. */
   readonly components: readonly ModelComponent[];
   readonly #places: ModelPlaces;
   readonly #configs: Configs;
 
-  private constructor(places: ModelPlaces, options: { configs: Configs; variant: Variant }) {
-    const { configs, variant } = options;
+  private constructor(
+    places: ModelPlaces,
+    options: { configs: Configs; variant: Variant; doubts?: readonly string[] },
+  ) {
+    const { configs, variant, doubts = [] } = options;
     const { index } = places;
     const { spatialStride, temporalStride } = vaeStrides(configs.vae.config);
     this.path = places.name;
+    this.doubts = doubts;
     this.variant = variant;
     this.transformerConfig = configs.transformer.config;
     this.isPublishedSize = hasPublishedSize(variant, this.transformerConfig);
@@ -97,7 +104,7 @@ export class ModelSource {
       vae: { latentChannels: vae.latentChannels, ...vaeStrides(vae) },
       wanted,
     });
-    return new ModelSource(places, { configs, variant });
+    return new ModelSource(places, { configs, variant, doubts: expertDoubts(places) });
   }
 
   /** A variant in its published sizes, without any file: good for measuring, nothing can be loaded. */
@@ -229,7 +236,7 @@ export class ModelSource {
  * @param where a folder in diffusers layout or of the official release, or the files one by one
  * @param options.variant the variant it must be of; any if absent or "auto"
  * @throws {WeightsError} if something is missing, is not what it should be, or does not fit the rest
- * @throws {ConfigError} for files that name no transformer, one expert without the other, or not every part
+ * @throws {ConfigError} for files that name no transformer, one expert without the other, each for the other, or not every part
  */
 export function openModel(where: string | ModelFiles, options: { variant?: string } = {}): ModelSource {
   return ModelSource.open(where, options);

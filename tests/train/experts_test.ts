@@ -105,6 +105,11 @@ Deno.test("one expert trained whole: the other is saved as it was to the bit", (
       takeSteps(session);
       const [whole = "", ...singles] = saveOutputs(session, { folder: join(folder, "out"), step: 1 });
       assert.deepEqual(singles.map((path) => basename(path)), ["run-low-noise.safetensors"]);
+      const experts = [singles[0] ?? "", join(whole, "transformer"), join(whole, "transformer_2")].map((path) => {
+        using weights = openWeights(path);
+        return expertInHeader(weights.metadata);
+      });
+      assert.deepEqual(experts, ["low", undefined, undefined]); // headers of a folder's files are about the whole
       tidy(() => {
         const same = (name: string): number => {
           using before = openWeights(join(T2V, name));

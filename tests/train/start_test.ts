@@ -3,9 +3,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseConfig } from "../../src/config/mod.ts";
 import { saveOutputs, warnOfFormats } from "../../src/train/outputs.ts";
+import { warnOfStart } from "../../src/train/methods/adapter_start.ts";
+import { ones } from "../../src/torch/mod.ts";
+import type { Expert } from "../../src/wan/mod.ts";
+import { expertEntry, saveAdapters } from "../../src/weights/mod.ts";
 import { takeSteps, trainedBytes, withSession } from "../support/session.ts";
 import { withFolder } from "../support/tmp.ts";
-import { useTorch } from "../support/torch.ts";
+import { leakFree, useTorch } from "../support/torch.ts";
 import type { Sections } from "../support/workplace.ts";
 
 await useTorch();
@@ -93,6 +97,33 @@ Deno.test("an embedding starts at known words, and refuses a word that no captio
     await assert.rejects(withSession({ folder, sections: { method } }, () => {}), {
       name: "ConfigError",
       message: /no caption has the word/,
+    });
+  }));
+
+Deno.test("an expert that starts from the other's file, by its header or name, is warned of", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const low = join(folder, "a.safetensors"), high = join(folder, "my-high-noise.safetensors");
+      const modules = new Map([["blocks.0.attn1.to_q", {
+        kind: "lora" as const,
+        tensors: { down: ones([2, 3]), up: ones([3, 2]) },
+      }]]);
+      saveAdapters(low, { transformer: modules }, { naming: "comfy", metadata: expertEntry(new Map(), "low") });
+      saveAdapters(high, { transformer: modules }, { naming: "comfy" });
+      const warnings = (...starts: [Expert, string][]): string[] => {
+        const said: string[] = [];
+        const text = { model: { weights: "." }, data: { sources: [{ path: "." }] }, train: { steps: 1 } };
+        const trainees = starts.map(([expert, init]) => {
+          const whole = JSON.stringify({ ...text, method: { kind: "lora", init } });
+          return { expert, config: parseConfig(whole, { path: "/nowhere/a.jsonc" }) };
+        });
+        warnOfStart(trainees, (event) => event.type === "warning" && said.push(event.message));
+        return said;
+      };
+      assert.deepEqual(warnings(["high", low], ["low", low], ["only", high]), [
+        `the high-noise expert starts from ${low}, which by its header is the low-noise one's`,
+      ]);
+      assert.match(warnings(["low", high]).join(), /which by its name is the high-noise one's$/);
     });
   }));
 

@@ -17,7 +17,7 @@ import { inferTransformerConfig, inferUmt5Config, inferVaeConfig } from "../../s
 import { loadTransformer, parseTransformerConfig } from "../../src/wan/transformer/mod.ts";
 import { parseUmt5Config } from "../../src/wan/umt5_config.ts";
 import { parseVaeConfig } from "../../src/wan/vae/mod.ts";
-import { openWeights, saveSafetensors, type Weights } from "../../src/weights/mod.ts";
+import { expertEntry, openWeights, saveSafetensors, type Weights } from "../../src/weights/mod.ts";
 import { ownGoldenDir } from "../support/paths.ts";
 import { withFolder } from "../support/tmp.ts";
 import { leakFree, useTorch } from "../support/torch.ts";
@@ -136,6 +136,36 @@ Deno.test("one expert's file beside a folder of two takes the place of the folde
     /needs one transformer, or one of each expert/,
   );
 });
+
+Deno.test("two experts' files that each say they are the other are refused; one that does is a doubt", () =>
+  withFolder((folder) => {
+    leakFree(() => {
+      const T2V = join(CHECKPOINTS, "t2v_a14b"), base = openModel(T2V);
+      assert.deepEqual(base.doubts, []);
+      const byName = join(folder, "my_low_noise_model"), byHeader = join(folder, "b.safetensors");
+      symlinkSync(join(T2V, "transformer"), byName);
+      using weights = base.openWeights("transformer_2");
+      const metadata = expertEntry(new Map(), "high");
+      saveSingleFile(weights, byHeader, {
+        component: "transformer_2",
+        config: base.configJson("transformer_2"),
+        metadata,
+      });
+      assert.throws(() => openModel({ folder: T2V, highNoise: byName, lowNoise: byHeader }), {
+        name: "ConfigError",
+        message:
+          /my_low_noise_model is used for the high-noise expert, and its name says .*; .*its header says that it is the/,
+      });
+      assert.deepEqual(openModel({ folder: T2V, highNoise: byHeader, lowNoise: byName }).doubts, []);
+      assert.deepEqual(openModel({ folder: T2V, highNoise: byName }).doubts, [
+        `${byName} is used for the high-noise expert, and its name says that it is the low-noise one`,
+      ]);
+      assert.match(
+        openModel({ folder: T2V, lowNoise: byHeader }).doubts.join(),
+        /its header says .* the high-noise one$/,
+      );
+    });
+  }));
 
 Deno.test("separate files make a model; what is missing or does not fit is said", () => {
   const files: ModelFiles = {

@@ -78,7 +78,7 @@ async function merge(options: MergeCommand): Promise<void> {
   }
   const uses = loraUses(choices, model.variant);
   if (options.json !== true) { for (const { sentence } of uses) printLine(sentence); }
-  for (const message of uses.flatMap(({ warnings }) => warnings)) warn(message);
+  for (const message of [...model.doubts, ...uses.flatMap(({ warnings }) => warnings)]) warn(message);
   using stack = new DisposableStack();
   const replace = mergedParts(model, { uses, owner: stack });
   const mergedFrom = [options.model, ...choices.map(({ path, strength }) => `${path}:${strength}`)].map((name) =>

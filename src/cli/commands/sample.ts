@@ -117,7 +117,8 @@ async function sample(options: SampleCommand): Promise<void> {
     await checkDestinations(orders);
     for (const { tensorsPath } of orders) if (tensorsPath !== undefined) checkFileDestination(tensorsPath);
     bus.emit(modelEvent(models, loras.map(({ path, sentence }) => ({ part: "adapter", path, sentence }))));
-    for (const message of loras.flatMap(({ warnings }) => warnings)) bus.emit({ type: "warning", message });
+    const warnings = [...models.doubts, ...loras.flatMap((lora) => lora.warnings)];
+    for (const message of warnings) bus.emit({ type: "warning", message });
     const sizes = orders.map(({ settings }) => settings);
     const wanted = options.blocks ?? before?.blocks ?? "auto";
     const placement = placeWeights(models, { blocks: wanted, sizes, device, dtype });

@@ -5,7 +5,7 @@ import { ConfigError, formatBytes, formatDuration } from "../../base/mod.ts";
 import type { ModelSource } from "../../wan/mod.ts";
 import { addPartOptions, type ModelWishes, namedModel, PART_NAMES } from "../model/files.ts";
 import { LiveLine, Pace } from "../live_line.ts";
-import { printLine } from "../output.ts";
+import { printLine, warn } from "../output.ts";
 
 /** What a model is saved in. */
 export const SAVED_DTYPES = ["float32", "bfloat16", "float16"] as const;
@@ -64,6 +64,7 @@ async function convertModel(input: string, out: string, options: ModelCommand): 
   await openLibtorch({ libtorch: options.libtorch });
   const model = openModel(namedModel({ ...options, model: input }) ?? input);
   model.checkWeights();
+  for (const message of model.doubts) warn(message);
   const metadata = {
     ...describeModel({ title: basename(out), architecture: model.variant.name }),
     ...madeBy("convert"),

@@ -4,7 +4,8 @@ import type { MethodConfig } from "../../config/mod.ts";
 import type { Emit } from "../../events/mod.ts";
 import type { AdapterData, AdapterModules } from "../../nn/mod.ts";
 import type { Tensor } from "../../torch/mod.ts";
-import { type AdapterComponent, AdapterFile, readAdapters } from "../../weights/mod.ts";
+import type { Expert } from "../../wan/mod.ts";
+import { type AdapterComponent, AdapterFile, expertMark, readAdapters } from "../../weights/mod.ts";
 
 /**
  * The adapters of a file in the place of fresh ones. The second factor takes up the difference between the file's scale and
@@ -31,11 +32,23 @@ export function startingAdapters(
   }));
 }
 
-/** Says what has to be assumed of a file that a method starts from. */
-export function warnOfStart(method: MethodConfig, emit: Emit): void {
-  if (method.kind === "full" || method.kind === "embedding" || method.init === undefined) return;
-  using file = AdapterFile.open(method.init);
-  if (file.assumption !== undefined) emit({ type: "warning", message: `of ${method.init}: ${file.assumption}` });
+/** Says what has to be assumed of the files that trainees start from, and which of them are the other expert's. */
+export function warnOfStart(
+  trainees: readonly { expert: Expert; config: { method: MethodConfig } }[],
+  emit: Emit,
+): void {
+  const messages = trainees.flatMap(({ expert, config: { method } }) => {
+    if (method.kind === "full" || method.kind === "embedding" || method.init === undefined) return [];
+    using file = AdapterFile.open(method.init);
+    const mark = expertMark(file.path, file.metadata);
+    return [
+      ...(file.assumption === undefined ? [] : [`of ${file.path}: ${file.assumption}`]),
+      ...(expert === "only" || mark === undefined || mark.expert === expert ? [] : [
+        `the ${expert}-noise expert starts from ${file.path}, which by its ${mark.by} is the ${mark.expert}-noise one's`,
+      ]),
+    ];
+  });
+  for (const message of new Set(messages)) emit({ type: "warning", message });
 }
 
 function adopted(
