@@ -18,6 +18,20 @@ Deno.test("names that nobody chose take no other file's place", () =>
     }
   }));
 
+Deno.test("a seed or a batch beside noise that is given is refused, as it has no effect", () =>
+  withFolder((folder) => {
+    const given = { prompt: "a cat", initialLatents: "n.safetensors" };
+    assert.equal(wishedVideos({ ...given, batch: 1 }).length, 1);
+    assert.throws(() => wishedVideos({ ...given, seed: 3 }), /noise in "n\.safetensors" and draw some too/);
+    assert.throws(() => wishedVideos({ ...given, batch: 2 }), /and draw some too/);
+    const prompts = `${folder}/prompts.txt`;
+    writeFileSync(prompts, "a cat --initial-latents n.safetensors\na dog\n");
+    const [cat, dog] = wishedVideos({ prompts, seed: 3 });
+    assert.deepEqual([cat?.wishes.seed, dog?.wishes.seed], [0, 3]);
+    writeFileSync(prompts, "a cat --initial-latents n.safetensors --seed 3\n");
+    assert.throws(() => wishedVideos({ prompts }), /and draw some too/);
+  }));
+
 Deno.test("names that were chosen may not be doubled, figures and tensors included", () => {
   const make = (saveTensors: string): unknown => wishedVideos({ prompt: "a cat", out: "/x/q.mp4", saveTensors });
   make("/x/q.json");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { recipeFile } from "../../src/cli/sample/recipe.ts";
 import { repeated } from "../../src/cli/sample/repeat.ts";
 import { withFolder } from "../support/tmp.ts";
 
@@ -25,6 +26,15 @@ Deno.test("a recipe of a time before the solver's options is repeated as it was"
     assert.deepEqual([wishes.prompt, wishes.solver, wishes.seed], ["a cat", "unipc", 7]);
     const { solverOrder, solverType, corrector, sigmas } = wishes;
     assert.deepEqual([solverOrder, solverType, corrector, sigmas], [undefined, undefined, undefined, undefined]);
+  }));
+
+Deno.test("the seed of a recipe does not count where noise is given, then or now", () =>
+  withFolder(async (folder) => {
+    const noise = join(folder, "n.safetensors");
+    writeFileSync(noise, "noise");
+    assert.equal((await repeated(pictures(folder, OLD), { initialLatents: noise })).wishes.seed, undefined);
+    const { wishes } = await repeated(pictures(folder, { ...OLD, initialLatents: recipeFile(noise) }), {});
+    assert.deepEqual([wishes.seed, wishes.initialLatents], [undefined, noise]);
   }));
 
 Deno.test("another solver does not take over what was said of the recipe's", () =>

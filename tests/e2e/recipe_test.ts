@@ -85,8 +85,12 @@ Deno.test("sample --prompts: one video a line, each with what it asks for, and s
       join(folder, "prompts.txt"),
       'a cat -- --seed 3 --out "the cat.gif"\n{"prompt": "a dog", "batch": 2, "frames": 1}\n',
     );
-    const { code, stdout, stderr } = await run([...sample, "--out", "new/x.mp4"]);
+    const { code, stdout, stderr } = await run([...sample, "--out", "new/x.mp4", "--text-length", "2"]);
     assert.equal(code, 0, stderr);
+    assert.match(
+      stdout,
+      /"warning",.*a dog.* has \d+ tokens, its end included, and the model reads 2: the rest is left out/,
+    );
     const results = stdout.trimEnd().split("\n").map((line) => JSON.parse(line)).filter(({ path }) => path);
     assert.deepEqual(
       results.map(({ path, prompt, seed, numFrames }) => [path.slice(folder.length + 1), prompt, seed, numFrames]),

@@ -2,6 +2,7 @@
 import type { Emit } from "../../events/mod.ts";
 import { noGrad, type Tensor, tidy } from "../../torch/mod.ts";
 import {
+  cleanPrompt,
   encodePrompt,
   generate,
   type Generated,
@@ -109,6 +110,12 @@ function textKey(text: string, { textLength = TEXT_LENGTH }: Pick<SampleSettings
   return `${textLength} ${text}`;
 }
 
+/** That the end of a text is lost. */
+function cutText(text: string, { count, maxLength }: { count: number; maxLength: number }): string {
+  const start = text.length > 40 ? `${text.slice(0, 40)}…` : text;
+  return `"${start}" has ${count} tokens, its end included, and the model reads ${maxLength}: the rest is left out.`;
+}
+
 /** Every text that is needed, as [1, S, D]; the encoder is gone afterwards. */
 function embedTexts(
   models: ModelSource,
@@ -131,14 +138,18 @@ function embedTexts(
   });
   const { tokenizer, extraEmbeddings } = learned;
   emit({ type: "stage", stage: "loading", done: 1, total: 1 });
-  const encode = (text: string, maxLength: number): Tensor =>
-    noGrad(() =>
+  const encode = (text: string, maxLength: number): Tensor => {
+    const expanded = learned.expand(text);
+    const count = tokenizer.encode(cleanPrompt(expanded)).length;
+    if (count > maxLength) emit({ type: "warning", message: cutText(text, { count, maxLength }) });
+    return noGrad(() =>
       tidy(() => {
         const extra = extraEmbeddings === undefined ? {} : { extraEmbeddings };
-        const rows = encodePrompt(learned.expand(text), { tokenizer, encoder, maxLength, ...extra }).float();
+        const rows = encodePrompt(expanded, { tokenizer, encoder, maxLength, ...extra }).float();
         return padPrompt(rows, maxLength).unsqueeze(0).to({ device, dtype });
       })
     );
+  };
   const embeds = new Map<string, Tensor>();
   for (const { prompt, settings } of orders) {
     for (const text of isGuided(settings) ? [prompt, settings.negativePrompt] : [prompt]) {

@@ -33,7 +33,7 @@ export interface Wished {
  * The videos that options ask for, each with a seed and a name of its own. Options hold for every line of a prompt file
  * that does not say otherwise. A name that is not given is one that no file has.
  * @param ending of names that are not given
- * @throws {ConfigError} if there is no prompt, or two videos would have one name
+ * @throws {ConfigError} if there is no prompt, or noise is given and drawn, or two videos would have one name
  */
 export function wishedVideos(
   options: VideoWishes & { prompt?: string; prompts?: string },
@@ -51,7 +51,7 @@ export function wishedVideos(
   const taken = new Set<string>();
   const videos = lines.flatMap(({ line, prompt, wishes: own }) => {
     const all = { ...common, ...own };
-    const { seed = 0, batch = 1 } = all;
+    const { seed, batch } = noiseOf(common, own);
     const isNamed = line === undefined || own.out !== undefined;
     return Array.from({ length: batch }, (_, i): Wished => {
       const mark = `${isNamed ? "" : `-${line}`}${batch === 1 ? "" : `-${seed + i}`}`;
@@ -68,6 +68,15 @@ export function wishedVideos(
   if (twice === undefined) return videos;
   throw new ConfigError(`Cannot make these videos: two of them would be written to ${twice}`, {
     cure: "give each an --out of its own",
+  });
+}
+
+/** Seed and number of videos. @throws {ConfigError} if they are told beside noise that is given, on which they have no effect */
+function noiseOf(common: VideoWishes, own: VideoWishes): { seed: number; batch: number } {
+  const { initialLatents, seed, batch = 1 } = own.initialLatents === undefined ? { ...common, ...own } : own;
+  if (initialLatents === undefined || (seed === undefined && batch === 1)) return { seed: seed ?? 0, batch };
+  throw new ConfigError(`Cannot take the noise in "${initialLatents}" and draw some too`, {
+    cure: "leave --seed and --batch out, or --initial-latents",
   });
 }
 

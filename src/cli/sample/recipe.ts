@@ -96,14 +96,15 @@ export function checkSame(file: RecipeFile, options: { video: string; flag: stri
   });
 }
 
-/** A recipe's settings as wishes. */
+/** A recipe's settings as wishes; where the noise was given, its seed says nothing. */
 export function wishesOf(recipe: Recipe): VideoWishes & { prompt: string } {
   const { numFrames: frames, guidanceScale: guidance, lowNoiseGuidanceScale: guidanceLow } = recipe;
   const { prompt, negativePrompt, width, height, fps, steps, shift, textLength, solver, seed, codec } = recipe;
   const { solverOrder, solverType, corrector, sigmas } = recipe;
   return {
     ...{ prompt, negativePrompt, width, height, frames, fps, steps, guidance, guidanceLow, shift, textLength },
-    ...{ solver, solverOrder, solverType, corrector, sigmas, seed, codec },
+    ...{ solver, solverOrder, solverType, corrector, sigmas, codec },
+    seed: recipe.initialLatents === undefined ? seed : undefined,
     image: recipe.image?.path,
     lastImage: recipe.lastImage?.path,
     initialLatents: recipe.initialLatents?.path,

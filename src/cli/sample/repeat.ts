@@ -67,7 +67,11 @@ export async function repeated(video: string, options: Replaced): Promise<Repeat
   }
   const isSameSolver = options.solver === undefined || options.solver === recipe.solver;
   const ending = extname(video);
-  const wishes = { ...wishesOf(recipe), ...(isSameSolver ? {} : OTHER_SOLVER) };
+  const wishes = {
+    ...wishesOf(recipe),
+    ...(isSameSolver ? {} : OTHER_SOLVER),
+    ...(options.initialLatents === undefined ? {} : { seed: undefined }),
+  };
   const isSameForm = options.out === undefined || videoForm(options.out) === videoForm(video);
   return {
     model: hasNewModel ? {} : Object.fromEntries(modelFiles(model).map(({ name, file }) => [name, file.path])),
