@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { recipeFile } from "../../src/cli/sample/recipe.ts";
 import { repeated } from "../../src/cli/sample/repeat.ts";
 import { withFolder } from "../support/tmp.ts";
@@ -35,6 +35,35 @@ Deno.test("the seed of a recipe does not count where noise is given, then or now
     assert.equal((await repeated(pictures(folder, OLD), { initialLatents: noise })).wishes.seed, undefined);
     const { wishes } = await repeated(pictures(folder, { ...OLD, initialLatents: recipeFile(noise) }), {});
     assert.deepEqual([wishes.seed, wishes.initialLatents], [undefined, noise]);
+  }));
+
+Deno.test("files are found from another folder, by the video's own or one above it, and only if they are the same", () =>
+  withFolder(async (folder) => {
+    const write = (...names: string[]): void => writeFileSync(join(folder, ...names), "a picture");
+    mkdirSync(join(folder, "out"));
+    write("cat.png");
+    const hash = recipeFile(join(folder, "cat.png")).hash;
+    const lora = { path: "x.safetensors", hash, strength: 0.5 };
+    const recipe = {
+      ...OLD,
+      image: { path: "cat.png", hash },
+      loras: [lora],
+      model: { ...OLD.model, path: "m", hash },
+    };
+    const video = pictures(join(folder, "out"), recipe);
+    await assert.rejects(repeated(video, {}), /m does not exist/);
+    write("m");
+    write("out", "x.safetensors");
+    const found = await repeated(video, {});
+    const { model, loras: [first], wishes: { image } } = found;
+    const here = (...names: string[]): string => relative("", join(folder, ...names));
+    assert.deepEqual([model.model, first?.path, first?.strength], [here("m"), here("out", "x.safetensors"), 0.5]);
+    assert.equal(image, here("cat.png"));
+    writeFileSync(join(folder, "out", "cat.png"), "another picture");
+    assert.equal((await repeated(video, {})).wishes.image, here("cat.png"));
+    writeFileSync(join(folder, "cat.png"), "another picture");
+    await assert.rejects(repeated(video, {}), /cat\.png is not what it was/);
+    assert.equal((await repeated(video, { image: "dog.png" })).wishes.image, undefined);
   }));
 
 Deno.test("another solver does not take over what was said of the recipe's", () =>

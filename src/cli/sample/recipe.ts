@@ -1,5 +1,6 @@
 /** Everything that a video was made from, kept in its comment, so that it can be made again. */
 import { existsSync } from "node:fs";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { DataError } from "../../base/mod.ts";
 import { readComment } from "../../media/mod.ts";
@@ -81,22 +82,33 @@ export async function readRecipe(path: string): Promise<Recipe> {
 }
 
 /**
- * Checks that a file is what it was.
+ * Finds a file that is still what it was: where the recipe says, seen from here, or from a folder that the video lies in. So a
+ * video that was moved along with its files, or is repeated from another folder, finds them, and no recipe need tell where on
+ * a disk a folder is.
+ * @returns its path, a relative one as seen from here
  * @throws {DataError} if it is gone or has changed
  */
-export function checkSame(file: RecipeFile, options: { video: string; flag: string }): void {
-  const fact = !existsSync(file.path)
-    ? "does not exist"
-    : fingerprint(file.path) === file.hash
-    ? undefined
-    : "is not what it was";
-  if (fact === undefined) return;
-  throw new DataError(`Cannot repeat "${options.video}": ${file.path} ${fact}`, {
-    cure: `name what is to take its place with ${options.flag}`,
+export function findSame(file: RecipeFile, options: { video: string; flag: string }): string {
+  const { video, flag } = options;
+  const places = isAbsolute(file.path)
+    ? []
+    : foldersAbove(video).map((folder) => relative("", join(folder, file.path)));
+  const existing = [file.path, ...places].filter((path) => existsSync(path));
+  const same = existing.find((path) => fingerprint(path) === file.hash);
+  if (same !== undefined) return same;
+  const fact = existing.length === 0 ? "does not exist" : "is not what it was";
+  throw new DataError(`Cannot repeat "${video}": ${file.path} ${fact}`, {
+    cure: `name what is to take its place with ${flag}`,
   });
 }
 
-/** A recipe's settings as wishes; where the noise was given, its seed says nothing. */
+/** The folder of a video, the one above it, and on. */
+function foldersAbove(video: string): string[] {
+  const folder = dirname(resolve(video));
+  return [folder, ...(folder === dirname(folder) ? [] : foldersAbove(folder))];
+}
+
+/** A recipe's settings as wishes, files aside; where the noise was given, its seed says nothing. */
 export function wishesOf(recipe: Recipe): VideoWishes & { prompt: string } {
   const { numFrames: frames, guidanceScale: guidance, lowNoiseGuidanceScale: guidanceLow } = recipe;
   const { prompt, negativePrompt, width, height, fps, steps, shift, textLength, solver, seed, codec } = recipe;
@@ -105,9 +117,6 @@ export function wishesOf(recipe: Recipe): VideoWishes & { prompt: string } {
     ...{ prompt, negativePrompt, width, height, frames, fps, steps, guidance, guidanceLow, shift, textLength },
     ...{ solver, solverOrder, solverType, corrector, sigmas, codec },
     seed: recipe.initialLatents === undefined ? seed : undefined,
-    image: recipe.image?.path,
-    lastImage: recipe.lastImage?.path,
-    initialLatents: recipe.initialLatents?.path,
   };
 }
 

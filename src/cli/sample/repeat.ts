@@ -3,13 +3,13 @@ import { extname } from "node:path";
 import { videoForm } from "../../media/mod.ts";
 import type { LoraChoice } from "./lora.ts";
 import { type ModelWishes, PART_FLAGS, PART_NAMES } from "../model/files.ts";
-import { checkSame, readRecipe, type Recipe, type RecipeFile, wishesOf } from "./recipe.ts";
+import { findSame, readRecipe, type Recipe, type RecipeFile, wishesOf } from "./recipe.ts";
 import type { VideoWishes } from "./wishes.ts";
 
 /** What a recipe says. */
 export interface Repeated {
   readonly wishes: VideoWishes & { readonly prompt: string };
-  /** What of the recipe's model still holds. */
+  /** What of the recipe's model, LoRAs and learned tokens still holds. */
   readonly model: ModelWishes;
   readonly loras: readonly LoraChoice[];
   readonly embeddings: readonly string[];
@@ -54,28 +54,29 @@ export async function repeated(video: string, options: Replaced): Promise<Repeat
   const { model, loras = [], embeddings = [], image, lastImage, initialLatents, device, dtype, blocks } = recipe;
   const hasNewModel = options.model !== undefined;
   const isNew = [options.lora, options.highLora, options.lowLora].some((files) => files !== undefined);
-  const files = [
-    ...modelFiles(model).map((part) => ({ ...part, isReplaced: options[part.name] !== undefined || hasNewModel })),
-    ...loras.map((file) => ({ file, flag: "--lora", isReplaced: isNew })),
-    ...embeddings.map((file) => ({ file, flag: "--embedding", isReplaced: options.embedding !== undefined })),
-    { file: image, flag: "--image", isReplaced: options.image !== undefined },
-    { file: lastImage, flag: "--last-image", isReplaced: options.lastImage !== undefined },
-    { file: initialLatents, flag: "--initial-latents", isReplaced: options.initialLatents !== undefined },
-  ];
-  for (const { file, flag, isReplaced } of files) {
-    if (file !== undefined && !isReplaced) checkSame(file, { video, flag });
-  }
+  const find = (file: RecipeFile | undefined, flag: string, isReplaced: boolean): string | undefined =>
+    file === undefined || isReplaced ? undefined : findSame(file, { video, flag });
+  const parts = modelFiles(model)
+    .filter(({ name }) => !hasNewModel && options[name] === undefined)
+    .map(({ name, file, flag }) => [name, findSame(file, { video, flag })] as const);
   const isSameSolver = options.solver === undefined || options.solver === recipe.solver;
   const ending = extname(video);
   const wishes = {
     ...wishesOf(recipe),
     ...(isSameSolver ? {} : OTHER_SOLVER),
     ...(options.initialLatents === undefined ? {} : { seed: undefined }),
+    image: find(image, "--image", options.image !== undefined),
+    lastImage: find(lastImage, "--last-image", options.lastImage !== undefined),
+    initialLatents: find(initialLatents, "--initial-latents", options.initialLatents !== undefined),
   };
   const isSameForm = options.out === undefined || videoForm(options.out) === videoForm(video);
   return {
-    model: hasNewModel ? {} : Object.fromEntries(modelFiles(model).map(({ name, file }) => [name, file.path])),
-    ...{ loras, device, dtype, blocks, ending, embeddings: embeddings.map(({ path }) => path) },
+    model: Object.fromEntries(parts),
+    loras: isNew ? [] : loras.map((file) => ({ ...file, path: findSame(file, { video, flag: "--lora" }) })),
+    embeddings: options.embedding === undefined
+      ? embeddings.map((file) => findSame(file, { video, flag: "--embedding" }))
+      : [],
+    ...{ device, dtype, blocks, ending },
     wishes: isSameForm ? wishes : { ...wishes, codec: undefined },
   };
 }
