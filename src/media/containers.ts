@@ -74,6 +74,20 @@ export function videoCodec(form: VideoForm, wanted: VideoCodec | undefined): Vid
   });
 }
 
+/** Frames a second of a GIF at most: its delays are hundredths, and players take one of them for a tenth of a second. */
+const GIF_FPS = 50;
+
+/** @throws {ConfigError} for a rate that the form cannot play */
+export function checkRate(path: string, { form, fps }: { form: VideoForm; fps: number }): void {
+  if (form !== "gif" || fps <= GIF_FPS) return;
+  throw new ConfigError(
+    `Cannot write "${basename(path)}" with ${fps} frames a second: a GIF plays at most ${GIF_FPS}`,
+    {
+      cure: `write .mp4 or .webm, or choose ${GIF_FPS} fps or fewer`,
+    },
+  );
+}
+
 /** ffmpeg's name of the encoder that a form is written with; undefined where it is not ffmpeg that writes. */
 export function encoderName(form: VideoForm, codec: VideoCodec | undefined): string | undefined {
   if (form === "png") return undefined;

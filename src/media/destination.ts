@@ -3,7 +3,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DataError, DiskError, diskError, makeFolder, SetupError } from "../base/mod.ts";
-import { encoderName, type VideoCodec, videoCodec, videoForm } from "./containers.ts";
+import { checkRate, encoderName, type VideoCodec, videoCodec, videoForm } from "./containers.ts";
 import { checkFramesFolder } from "./frames_out.ts";
 import { runProgram } from "./process.ts";
 import { checkFigures } from "./quality/write.ts";
@@ -12,18 +12,20 @@ import { checkFigures } from "./quality/write.ts";
 export interface Destination {
   readonly path: string;
   readonly codec?: VideoCodec | undefined;
+  readonly fps: number;
 }
 
 /**
  * Refuses videos that could not be written with their figures beside them, and makes the folders that they go to.
- * @throws {ConfigError} for a name or codec that does not fit
+ * @throws {ConfigError} for a name, codec or rate that does not fit
  * @throws {DiskError} if something else has the name, or the folder cannot be made or written
  * @throws {SetupError} if ffmpeg is missing or lacks the encoder
  */
 export async function checkDestinations(videos: readonly Destination[]): Promise<void> {
   const encoders = await listEncoders();
-  for (const { path, codec } of videos) {
+  for (const { path, codec, fps } of videos) {
     const form = videoForm(path);
+    checkRate(path, { form, fps });
     const encoder = encoderName(form, videoCodec(form, codec));
     if (encoder !== undefined && !encoders.has(encoder)) {
       throw new SetupError(`Cannot write "${path}": this ffmpeg lacks the encoder ${encoder}`, {

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { DataError, DiskError, diskError, makeFolder, SetupError, syncFolder } from "../base/mod.ts";
-import { encoderArgs, type VideoCodec, videoCodec, videoForm } from "./containers.ts";
+import { checkRate, encoderArgs, type VideoCodec, videoCodec, videoForm } from "./containers.ts";
 import type { Size } from "./crop.ts";
 import { writeFrames } from "./frames_out.ts";
 import { withGifComment } from "./gif_comment.ts";
@@ -26,7 +26,7 @@ const IDLE_SECONDS = 120;
  * name is replaced. Where pictures are 4:2:0, odd sides are padded by one pixel. The same frames give the same bytes with the
  * same ffmpeg.
  * @param frames [F, H, W, 3], red, green, blue, 0 to 255
- * @throws {ConfigError} for a name or codec that does not fit
+ * @throws {ConfigError} for a name, codec or rate that does not fit
  * @throws {RangeError} if the number of bytes does not fit the size
  * @throws {DiskError} if the disk refuses; {SetupError} if ffmpeg is missing or lacks the encoder
  */
@@ -34,6 +34,7 @@ export async function writeVideo(path: string, frames: Uint8Array, options: Writ
   const { width, height, fps } = options;
   const form = videoForm(path);
   const codec = videoCodec(form, options.codec);
+  checkRate(path, { form, fps });
   const comment = options.comment?.replaceAll("\0", "");
   const frameBytes = width * height * 3;
   if (frames.length === 0 || frames.length % frameBytes !== 0) {

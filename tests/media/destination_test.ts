@@ -25,8 +25,8 @@ async function withEncoders(folder: string, encoders: readonly string[], body: (
 Deno.test("checkDestinations() makes folders, and refuses what has the name already", () =>
   withFolder(async (folder) => {
     const at = (...names: string[]): string => join(folder, ...names);
-    const check = (path: string): Promise<void> => checkDestinations([{ path }]);
-    await checkDestinations([{ path: at("new", "cat.mp4") }, { path: at("more", "cat", "pictures") }]);
+    const check = (path: string): Promise<void> => checkDestinations([{ path, fps: 8 }]);
+    await checkDestinations([{ path: at("new", "cat.mp4"), fps: 8 }, { path: at("more", "cat", "pictures"), fps: 8 }]);
     assert.deepEqual(readdirSync(folder).sort(), ["more", "new"]);
     assert.ok(existsSync(at("more", "cat")) && !existsSync(at("more", "cat", "pictures")));
 
@@ -50,12 +50,22 @@ Deno.test("checkDestinations() makes folders, and refuses what has the name alre
     await check(at("pictures"));
   }));
 
+Deno.test("a GIF of more frames a second than players show is refused, before it is made and when it is written", () =>
+  withFolder(async (folder) => {
+    const at = (name: string): string => join(folder, name);
+    await checkDestinations([{ path: at("a.gif"), fps: 50 }, { path: at("a.mp4"), fps: 240 }]);
+    const words = /Cannot write "a\.gif" with 60 frames a second: a GIF plays at most 50/;
+    await assert.rejects(checkDestinations([{ path: at("a.gif"), fps: 60 }]), words);
+    await assert.rejects(writeVideo(at("a.gif"), new Uint8Array(12), { width: 2, height: 2, fps: 60 }), words);
+    assert.deepEqual(readdirSync(folder), []);
+  }));
+
 Deno.test("checkDestinations() refuses an encoder that ffmpeg lacks, where one is needed", () =>
   withFolder((folder) =>
     withEncoders(folder, ["libvpx-vp9"], async () => {
-      await checkDestinations([{ path: join(folder, "cat.webm") }, { path: join(folder, "pictures") }]);
+      await checkDestinations([{ path: join(folder, "cat.webm"), fps: 8 }, { path: join(folder, "pictures"), fps: 8 }]);
       const check = (name: string, codec?: "av1" | "h265"): Promise<void> =>
-        checkDestinations([{ path: join(folder, name), codec }]);
+        checkDestinations([{ path: join(folder, name), codec, fps: 8 }]);
       await assert.rejects(check("cat.mp4"), /lacks the encoder libx264$/);
       await assert.rejects(check("cat.mp4", "h265"), /lacks the encoder libx265/);
       await assert.rejects(check("cat.webm", "av1"), /lacks the encoder libaom-av1/);

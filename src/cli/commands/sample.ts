@@ -114,7 +114,7 @@ async function sample(options: SampleCommand): Promise<void> {
   try {
     const orders: Order[] = [];
     for (const video of videos) orders.push(await makeOrder(models, video, owned));
-    await checkDestinations(orders);
+    await checkDestinations(orders.map(({ path, codec, settings: { fps } }) => ({ path, codec, fps })));
     for (const { tensorsPath } of orders) if (tensorsPath !== undefined) checkFileDestination(tensorsPath);
     bus.emit(modelEvent(models, loras.map(({ path, sentence }) => ({ part: "adapter", path, sentence }))));
     const warnings = [...models.doubts, ...loras.flatMap((lora) => lora.warnings)];
