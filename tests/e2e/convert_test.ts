@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { tidy } from "../../src/torch/mod.ts";
-import { openWeights, SafetensorsFile } from "../../src/weights/mod.ts";
+import { full, tidy } from "../../src/torch/mod.ts";
+import { expertInHeader, openWeights, SafetensorsFile, saveSafetensors } from "../../src/weights/mod.ts";
 import { ownGoldenDir } from "../support/paths.ts";
 import { useTorch } from "../support/torch.ts";
 import { assertRefused, MODEL, withWorkplace } from "../support/workplace.ts";
@@ -48,6 +48,27 @@ Deno.test("convert lora: through all namings and back bit for bit, never over a 
       /diffusers, comfyui, musubi/,
     );
     assertRefused(await run(["convert", "lora", LORA, "x.safetensors"]), 2, /--to <naming>/);
+  }));
+
+Deno.test("convert lora: a file of both experts becomes one for each, whose header says which", () =>
+  withWorkplace(async ({ folder, run }) => {
+    const name = "transformer_2.blocks.0.attn1.to_q.lora_", low = join(folder, "low.safetensors");
+    tidy(() => {
+      const tensors = { [`${name}A.weight`]: full([2, 8], 2), [`${name}B.weight`]: full([8, 2], 2) };
+      const others = {
+        [`${name.replace("_2", "")}A.weight`]: full([2, 8], 1),
+        [`${name.replace("_2", "")}B.weight`]: full([8, 2], 1),
+      };
+      saveSafetensors(join(folder, "both.safetensors"), { ...tensors, ...others });
+    });
+    const to = ["convert", "lora", "both.safetensors", "low.safetensors", "--to", "diffusers"];
+    assertRefused(await run(to), 2, /holds LoRAs of both experts\. Convert it twice/);
+    assert.equal((await run([...to, "--expert", "low"])).code, 0);
+    using weights = openWeights(low);
+    assert.equal(expertInHeader(weights.metadata), "low");
+    tidy(() => assert.deepEqual(weights.load(`${name.replace("_2", "")}A.weight`).toNumbers(), Array(16).fill(2)));
+    const again = ["convert", "lora", "low.safetensors", "x.safetensors", "--to", "musubi", "--expert", "high"];
+    assertRefused(await run(again), 2, /for the high-noise expert: low\.safetensors is for the low-noise one/);
   }));
 
 Deno.test("convert model: diffusers to single files and back bit for bit", () =>

@@ -72,10 +72,11 @@ async function convertLora(input: string, out: string, options: LoraCommand): Pr
     else if (expert === undefined) models[component ?? "transformer"] = stack.use(file.read(component)).modules;
   }
   if (expert !== undefined) models[wanted] = stack.use(file.read(file.componentFor(wanted))).modules;
+  const isFor = expert ?? (models.transformer_2 === undefined ? undefined : "low"); // what names no longer tell
   const own = new Set(["format", "lora_adapter_metadata"]); // of the naming, written anew
   const metadata = {
     ...Object.fromEntries([...file.metadata].filter(([key]) => !own.has(key))),
-    ...(expert === undefined ? {} : expertEntry(file.metadata, expert)),
+    ...(isFor === undefined ? {} : expertEntry(file.metadata, isFor)),
     ...madeBy("convert"),
   };
   makeFolder(dirname(out));
