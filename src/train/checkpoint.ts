@@ -4,13 +4,13 @@
  * counts once its manifest is there, and the previous one stays until then.
  */
 import { join } from "node:path";
-import { diskError, makeFolder, RunError, syncFolder, writeAtomically } from "../base/mod.ts";
+import { diskError, makeFolder, RunError, syncFolder, WeightsError, writeAtomically } from "../base/mod.ts";
 import type { CheckpointRef } from "../runs/mod.ts";
 import { noGrad, type Tensor } from "../torch/mod.ts";
 import { updateState } from "./average.ts";
 import { type Change, shapingChanges } from "./changes.ts";
 import type { Journal } from "./journal.ts";
-import { openWeights, saveSafetensors } from "../weights/mod.ts";
+import { openWeights, saveSafetensors, type Weights } from "../weights/mod.ts";
 import type { Session } from "./setup.ts";
 import type { Trainee } from "./trainee.ts";
 
@@ -108,6 +108,7 @@ export function pruneCheckpoints(whole: readonly CheckpointRef[], { keep, keepEv
  * @param options.changes settings that are others now, and may be why the tensors are
  * @returns the steps taken so far
  * @throws {RunError} if it was made with another config, or holds other tensors
+ * @throws {WeightsError} if a file of it is damaged
  */
 export function loadCheckpoint(
   checkpoint: CheckpointRef,
@@ -120,7 +121,7 @@ export function loadCheckpoint(
     });
   }
   for (const [file, tensors] of [[PARAMS, state.params], [OPTIMIZER, state.optimizer]] as const) {
-    using weights = openWeights(join(checkpoint.path, file));
+    using weights = openPart(checkpoint.path, file);
     const names = new Set(weights.keys());
     const isSame = (name: string, { shape }: Tensor): boolean =>
       names.has(name) && weights.shapeOf(name).join() === shape.join();
@@ -144,4 +145,16 @@ export function loadCheckpoint(
     });
   }
   return checkpoint.step;
+}
+
+/** Opens a file of a checkpoint. @throws {WeightsError} if it is damaged, with what to do about a checkpoint */
+function openPart(path: string, file: string): Weights {
+  try {
+    return openWeights(join(path, file));
+  } catch (error) {
+    if (!(error instanceof WeightsError)) throw error;
+    const cure =
+      `remove the folder "${path}": the run then goes on from the checkpoint before it, or else from its start`;
+    throw new WeightsError(error.message, { cure, cause: error });
+  }
 }

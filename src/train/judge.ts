@@ -23,12 +23,10 @@ export function judgeStep(
   const distinct = [...new Set(files)];
   const more = distinct.length > NAMED ? ` and ${distinct.length - NAMED} more` : "";
   const clips = distinct.length === 0 ? "" : ` Its clips: ${distinct.slice(0, NAMED).join(", ")}${more}.`;
-  throw new TorchError(
-    `Step ${step} gave ${found}; nothing was updated.${clips}`,
-    {
-      cure:
-        "look at these clips; the last checkpoint is whole, but the same settings lead to the same step: resume with " +
-        "others, such as `--set optim.learningRate=...` or `--set train.maxLossRatio=...`",
-    },
-  );
+  const orLimit = finite ? " or `--set train.maxLossRatio=...`" : ""; // which lets nothing pass that is not finite
+  throw new TorchError(`Step ${step} gave ${found}; nothing was updated.${clips}`, {
+    cure:
+      "look at these clips; the last checkpoint is whole, but the same settings lead to the same step: resume with " +
+      `others, such as \`--set optim.learningRate=...\`${orLimit}`,
+  });
 }

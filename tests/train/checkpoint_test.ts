@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { RunError } from "../../src/base/mod.ts";
+import { RunError, WeightsError } from "../../src/base/mod.ts";
 import { wholeCheckpoints } from "../../src/runs/mod.ts";
 import { loadCheckpoint, pruneCheckpoints, saveCheckpoint } from "../../src/train/checkpoint.ts";
 import { freshJournal, journalOf, rememberStep, rememberValidation } from "../../src/train/journal.ts";
@@ -53,6 +53,23 @@ Deno.test("loadCheckpoint() refuses another config and other tensors", () => {
       () => loadCheckpoint(checkpoint, { configHashes: ["h"], state: wider, changes }),
       /other tensors than this run trains; changed since then: optim\.weightDecay from 0\.01 to 0\.$/,
     );
+  });
+});
+
+Deno.test("a checkpoint whose file is cut off is refused, and the cure is to go on from the one before", () => {
+  inFolder((folder) => {
+    const { path } = saveCheckpoint(folder, { step: 1, configHash: "h", state: state(1) });
+    Deno.truncateSync(join(path, "optimizer.safetensors"), 40);
+    const [checkpoint] = wholeCheckpoints(folder);
+    assert(checkpoint !== undefined);
+    assert.throws(() => loadCheckpoint(checkpoint, { configHashes: ["h"], state: state(0) }), (error: unknown) => {
+      assert.ok(error instanceof WeightsError);
+      assert.match(
+        error.cure ?? "",
+        /^remove the folder ".*step-00000001": the run then goes on from the checkpoint before/,
+      );
+      return true;
+    });
   });
 });
 

@@ -15,6 +15,9 @@ Deno.test("judgeStep() refuses what is not finite or above the limit, naming eac
       judgeStep({ loss: error, error, gradNorm }, { step: 7, limit: 3, files });
     } catch (error) {
       assert.ok(error instanceof TorchError);
+      const names = (setting: string): boolean => error.cure?.includes(setting) ?? false;
+      assert.ok(names("optim.learningRate"));
+      assert.equal(names("train.maxLossRatio"), error.message.includes("above the limit"), "no limit lets NaN pass");
       return error.message;
     }
     assert.fail("it was let pass");
