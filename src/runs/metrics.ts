@@ -1,6 +1,6 @@
 /** The numbers of a run under fixed names, as tables, files and curves show them. */
 
-import type { EventOf } from "../events/mod.ts";
+import type { EventOf, RunEvent } from "../events/mod.ts";
 
 /** Parts into which noise levels fall. */
 const BINS = 10;
@@ -9,7 +9,7 @@ const BINS = 10;
  * The numbers of a step: `loss` and its kin; `loss.high` or `loss.low` where there are two experts; `loss.sigma.3` for the
  * clips at noise levels from 0.3 to below 0.4; `times.data` and so on.
  */
-export function stepMetrics(event: EventOf<"step">): Map<string, number> {
+function stepMetrics(event: EventOf<"step">): Map<string, number> {
   const { epoch, loss, gradNorm, learningRate, seconds, samplesPerSecond, tokensPerSecond, flops, utilisation } = event;
   const metrics = numbers({
     ...{ epoch, loss, gradNorm, learningRate, seconds, samplesPerSecond, tokensPerSecond, flops, utilisation },
@@ -25,13 +25,32 @@ export function stepMetrics(event: EventOf<"step">): Map<string, number> {
 }
 
 /** The numbers of a measurement: `validation.loss`, of each of two experts, and at each noise level: `validation.sigma.0.25`. */
-export function validationMetrics(event: EventOf<"validation">): Map<string, number> {
+function validationMetrics(event: EventOf<"validation">): Map<string, number> {
   const metrics = new Map([["validation.loss", event.loss]]);
   for (const { expert, loss, sigmas } of event.experts) {
     if (expert !== "only") metrics.set(`validation.loss.${expert}`, loss);
     for (const each of sigmas) metrics.set(`validation.sigma.${round(each.sigma)}`, each.loss);
   }
   return metrics;
+}
+
+/** The numbers of a sample: `sample.seconds`, the time that a video took; of several at a step the last one's counts. */
+function sampleMetrics({ seconds }: EventOf<"sample">): Map<string, number> {
+  return seconds === undefined ? new Map() : new Map([["sample.seconds", seconds]]);
+}
+
+/** The numbers of any event; those that have none give none. */
+export function metricsOf(event: RunEvent): Map<string, number> {
+  switch (event.type) {
+    case "step":
+      return stepMetrics(event);
+    case "validation":
+      return validationMetrics(event);
+    case "sample":
+      return sampleMetrics(event);
+    default:
+      return new Map();
+  }
 }
 
 function numbers(record: Readonly<Record<string, number | undefined>>): Map<string, number> {

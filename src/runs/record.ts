@@ -3,20 +3,17 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { RunEvent } from "../events/mod.ts";
 import { transaction } from "./database.ts";
-import { stepMetrics, validationMetrics } from "./metrics.ts";
+import { metricsOf } from "./metrics.ts";
 
 /** Stores an event. Events that say a step is made again replace what was known of it. */
 export function recordEvent(db: DatabaseSync, event: RunEvent): void {
   transaction(db, () => {
     db.prepare("INSERT INTO events (seq, at, type, json, step) VALUES (?, ?, ?, ?, ?)")
       .run(event.seq, event.at, event.type, JSON.stringify(event), "step" in event ? event.step : null);
+    if ("step" in event) recordMetrics(db, event.step, metricsOf(event));
     switch (event.type) {
       case "run.started":
         return supersede(db, event.resumedFrom ?? 0, event.seq);
-      case "step":
-        return recordMetrics(db, event.step, stepMetrics(event));
-      case "validation":
-        return recordMetrics(db, event.step, validationMetrics(event));
       case "sample":
         db.prepare("INSERT OR REPLACE INTO samples (step, path, prompt, seed, at) VALUES (?, ?, ?, ?, ?)")
           .run(event.step, event.path, event.prompt, event.seed, event.at);

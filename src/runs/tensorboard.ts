@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { diskError, writeAll } from "../base/mod.ts";
 import type { Reader, RunEvent } from "../events/mod.ts";
-import { stepMetrics, validationMetrics } from "./metrics.ts";
+import { metricsOf } from "./metrics.ts";
 import { eventRecord, type Scalar } from "./tfevents.ts";
 
 /** Hears the events of one process, and writes its own file from its first step on. */
@@ -50,12 +50,7 @@ export class TensorBoardLog implements Disposable {
 
 /** The numbers of an event under names that TensorBoard groups by their first part. */
 function scalarsOf(event: RunEvent): Scalar[] {
-  const metrics = event.type === "step"
-    ? stepMetrics(event)
-    : event.type === "validation"
-    ? validationMetrics(event)
-    : new Map<string, number>();
-  return [...metrics].map(([name, value]) => ({
+  return [...metricsOf(event)].map(([name, value]) => ({
     tag: name.includes(".") ? name.replace(".", "/") : `train/${name}`,
     value,
   }));

@@ -41,6 +41,8 @@ Deno.test("TensorBoardLog writes one file a process, with every step after the s
     bus.emit(stepEvent(5));
     bus.emit({ type: "warning", message: "not a number" });
     bus.emit(stepEvent(6));
+    bus.emit({ type: "sample", step: 6, path: "6.mp4", prompt: "p", seed: 0, seconds: 2 });
+    bus.emit({ type: "sample", step: 6, path: "7.mp4", prompt: "p", seed: 0 });
     assert.equal(bus.numReaders, 1, "nothing was thrown");
     const [file, ...others] = [...Deno.readDirSync(folder)].map(({ name }) => name);
     assert.deepEqual(others, []);
@@ -50,6 +52,6 @@ Deno.test("TensorBoardLog writes one file a process, with every step after the s
     for (let at = 0; at < bytes.length; count++) {
       at += 16 + Number(new DataView(bytes.buffer).getBigUint64(at, true));
     }
-    assert.equal(count, 4, "version, start, two steps");
-    assert.match(new TextDecoder().decode(bytes), /train\/loss/);
+    assert.equal(count, 5, "version, start, two steps, a sample whose time is known");
+    assert.match(new TextDecoder().decode(bytes), /train\/loss.*sample\/seconds/s);
   }));
