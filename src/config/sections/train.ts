@@ -118,7 +118,9 @@ export const trainSchema = section({
   epochs: field(count.optional(), {
     title: "Epochs",
     unit: "passes over the data",
-    description: "Length of the run, where it is to follow from the data.",
+    description:
+      "Length of the run, where it is to follow from the data; with two experts each takes so many passes, " +
+      "at its own noise levels.",
   }),
   batchSize: field(count.default(1), {
     title: "Batch size",
