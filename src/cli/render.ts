@@ -115,6 +115,7 @@ export class Renderer {
 
   #ended(event: EventOf<"run.ended">): void {
     const left = this.#numRejected > 0 ? `; ${this.#numRejected} files were left out` : "";
+    if (event.early !== undefined) this.#line(`ended early: ${event.early}`);
     if (event.status === "done") this.#line(`done in ${formatDuration(event.seconds)}${left}`);
     else {this.#line(
         `${event.status} after ${formatDuration(event.seconds)}; resume with: wantune train --resume ${

@@ -234,6 +234,8 @@ const runEnded = z.strictObject({
   ...envelope,
   status: z.enum(["done", "stopped", "failed"]),
   error: z.string().optional(),
+  /** Why a run that is done took fewer steps than it was to take. */
+  early: z.string().optional(),
   exitCode: z.int().min(0).max(255),
   /** Time since this process's run.started. */
   seconds: z.number().min(0),

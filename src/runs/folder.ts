@@ -228,6 +228,7 @@ export class RunFolder implements Disposable {
         pid: heartbeat === undefined ? undefined : Number(heartbeat.pid),
         checkpointStep: this.latestCheckpoint()?.step,
         error: newest?.type === "run.ended" ? newest.error : undefined,
+        early: newest?.type === "run.ended" ? newest.early : undefined,
       };
     });
   }

@@ -27,6 +27,8 @@ export interface RunSummary {
   readonly checkpointStep: number | undefined;
   /** Why it failed. */
   readonly error: string | undefined;
+  /** Why it is done although it took fewer steps than it was to take. */
+  readonly early: string | undefined;
 }
 
 /** The last event of one kind that still counts. */

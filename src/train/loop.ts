@@ -28,6 +28,12 @@ import { turns } from "./turns.ts";
 /** How a run ended, when it was not by an error. */
 export type TrainStatus = "done" | "stopped";
 
+/** That, and why it took fewer steps than it was to take, where it is done nevertheless. */
+interface Ending {
+  readonly status: TrainStatus;
+  readonly early?: string | undefined;
+}
+
 /** Whoever wants to look at tensors and pixels, which events do not carry. */
 export interface TrainObserver {
   /** Before the first step. */
@@ -69,8 +75,9 @@ export async function train(options: TrainOptions): Promise<TrainStatus> {
   const seconds = (): number => (performance.now() - startedAt) / 1000;
   try {
     using session = await setUp(options.config ?? folder.config, { emit, signal, onReport: folder.keepDataReport });
-    const status = await loop(session, options);
-    emit({ type: "run.ended", status, exitCode: status === "done" ? 0 : 130, seconds: seconds() });
+    const { status, early } = await loop(session, options);
+    const exitCode = status === "done" ? 0 : 130;
+    emit({ type: "run.ended", status, ...(early === undefined ? {} : { early }), exitCode, seconds: seconds() });
     return status;
   } catch (error) {
     if (isStop(error, signal)) {
@@ -87,7 +94,7 @@ export async function train(options: TrainOptions): Promise<TrainStatus> {
   }
 }
 
-async function loop(session: Session, options: TrainOptions): Promise<TrainStatus> {
+async function loop(session: Session, options: TrainOptions): Promise<Ending> {
   const { folder, emit, signal, observer } = options;
   const { config: { train }, dataset, trainees } = session;
   const steps = trainees.map((trainee) => trainee.config.train.steps);
@@ -105,21 +112,16 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   observer?.onReady?.(session);
   await occasions.begin(first);
   let step = first, lastHeartbeat = -Infinity;
+  let early: string | undefined;
   const taken = trainees.map(({ expert }) => journal.taken?.[expert] ?? 0);
   for (const turn of turns({ steps, switchEvery: train.switchEvery, taken })) {
-    if (occasions.isStale) break;
+    early = occasions.staleness;
+    if (early !== undefined) break;
     if (performance.now() - lastHeartbeat > HEARTBEAT_MS) {
       folder.heartbeat();
       lastHeartbeat = performance.now();
     }
-    for (const wish of await settled(step, options)) {
-      if (wish === "save") occasions.checkpoint(step);
-      else if (wish === "sample") await occasions.sample(step);
-      else if (wish === "stop") {
-        occasions.checkpoint(step);
-        return "stopped";
-      }
-    }
+    if (await attend(step, { ...options, occasions })) return { status: "stopped" };
     const from = performance.now();
     const ahead = prefetchStep(dataset, step + 1, { batches, count: train.gradientAccumulation });
     const trainee = trainees[turn.expert] as Trainee;
@@ -134,7 +136,7 @@ async function loop(session: Session, options: TrainOptions): Promise<TrainStatu
   }
   occasions.checkpoint(step); // an early end is at no interval
   finish(session, { ...options, state, journal, step });
-  return "done";
+  return { status: "done", early };
 }
 
 /** Brings the data of a step into memory while the one before it is taken. */
@@ -192,22 +194,30 @@ function batchesOf({ config: { train, data } }: Session): BatchOptions {
   return { batchSize: train.batchSize, seed: train.seed, captionDropout: data.captionDropout };
 }
 
-/** The wishes to act on now; while a pause is wished this waits, and a stop ends the pause. */
-async function settled(step: number, { wishes, folder, emit }: TrainOptions): Promise<Wish[]> {
-  const settled: Wish[] = [];
+/**
+ * Acts on the wishes for the moment after a step. While a pause is wished this waits and goes on acting; a stop ends it.
+ * @returns whether the run is to stop; then all is saved
+ */
+async function attend(
+  step: number,
+  { wishes, folder, emit, occasions }: TrainOptions & { occasions: Occasions },
+): Promise<boolean> {
   let paused = false as boolean;
-  do {
-    const before: boolean = paused;
+  const pause = (wished: boolean): void => {
+    if (paused !== wished) emit({ type: "pause", step, paused: wished });
+    paused = wished;
+  };
+  for (;;) {
     for (const wish of wishes()) {
-      if (wish === "pause") paused = true;
-      else if (wish === "resume" || wish === "stop") paused = false;
-      if (wish !== "pause" && wish !== "resume") settled.push(wish);
+      if (wish === "save") occasions.checkpoint(step);
+      else if (wish === "sample") await occasions.sample(step);
+      else pause(wish === "pause");
+      if (wish !== "stop") continue;
+      occasions.checkpoint(step);
+      return true;
     }
-    if (paused !== before) emit({ type: "pause", step, paused });
-    if (paused) {
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_POLL_MS));
-      folder.heartbeat();
-    }
-  } while (paused);
-  return settled;
+    if (!paused) return false;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_POLL_MS));
+    folder.heartbeat();
+  }
 }

@@ -59,10 +59,13 @@ export class Occasions {
     await this.#sampleIfDue(step);
   }
 
-  /** Whether validation has found nothing better for as long as the config has patience. */
-  get isStale(): boolean {
-    const { validation } = this.#session.config;
-    return (this.#options.journal.validation?.stale ?? 0) >= (validation?.patience ?? Infinity);
+  /** That validation has found nothing better for as long as the config has patience, in words; undefined where it has. */
+  get staleness(): string | undefined {
+    const patience = this.#session.config.validation?.patience ?? Infinity;
+    const { stale = 0, best } = this.#options.journal.validation ?? {};
+    if (stale < patience || best === undefined) return undefined;
+    const measured = stale === 1 ? "1 measurement was" : `${stale} measurements in a row were`;
+    return `${measured} no better than that of step ${best.step} (validation.patience)`;
   }
 
   /** Writes a checkpoint, and removes those that need not stay. */

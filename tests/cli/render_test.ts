@@ -37,7 +37,7 @@ Deno.test("without a terminal there are plain lines, steps at most every ten sec
   for (let step = 1; step <= 25; step++) show(stepEvent(step, 0.5));
   show({ type: "warning", message: "disk is slow.", cure: "Use another." });
   show({ type: "file", path: "b.mp4", status: "rejected", code: "empty_file", reason: "it is empty" });
-  show({ type: "run.ended", status: "done", exitCode: 0, seconds: 185 });
+  show({ type: "run.ended", status: "done", early: "nothing got better", exitCode: 0, seconds: 185 });
   assert.deepEqual(text().split("\n"), [
     "run 20260101-cat on cpu: 100 steps, 8 trained numbers",
     "step 1/100  loss 0.5000  0.25 s/step  25 s left",
@@ -45,6 +45,7 @@ Deno.test("without a terminal there are plain lines, steps at most every ten sec
     "step 21/100  loss 0.5000  0.25 s/step  20 s left",
     "warning: disk is slow (Use another)",
     "left out: b.mp4: it is empty",
+    "ended early: nothing got better",
     "done in 3 min 05 s; 1 files were left out",
     "",
   ]);

@@ -20,6 +20,7 @@ function made(folder: string, { name, ...rest }: { name: string; set?: readonly 
   run.append(stepEvent(2, 0.25));
   const experts = [{ expert: "only" as const, loss: 0.75, sigmas: [{ sigma: 0.25, loss: 0.75 }] }];
   run.append({ type: "validation", step: 2, loss: 0.75, best: true, experts, numClips: 1, seconds: 1 });
+  run.append({ type: "sample", step: 2, path: "2.mp4", prompt: "a cat", seed: 0, seconds: 1.5 });
   run.append({ type: "run.ended", status: "done", exitCode: 0, seconds: 3 });
   return run.path;
 }
@@ -37,6 +38,7 @@ Deno.test("runs export writes one CSV line a step, or everything as JSON", () =>
     assert.deepEqual(column("loss"), ["0.5", "0.25"]);
     assert.deepEqual(column("loss.sigma.3"), ["0.5", ""]);
     assert.deepEqual(column("validation.sigma.0.25"), ["", "0.75"]);
+    assert.deepEqual(column("sample.seconds"), ["", "1.5"]);
     const out = join(folder, "run.json");
     assert.equal((await wantune(["runs", "export", path, "--json", "--out", out])).code, 0);
     const json = JSON.parse(Deno.readTextFileSync(out));
@@ -94,6 +96,11 @@ Deno.test("wishes go to a run that is running, and to no other", () =>
     );
     using run = RunFolder.open(path, { lock: true });
     run.append(startEvent(10, 2));
+    const sample = await wantune(["runs", "sample", path]);
+    assert.match(
+      sample.stderr,
+      /^wantune: Cannot make samples of the run .*: its config has no section sample\. .*\n$/,
+    );
     for (const wish of ["pause", "save"]) assert.equal((await wantune(["runs", wish, path])).code, 0);
     assert.deepEqual(run.controls.take(), ["pause", "save"]);
     run.append({ type: "pause", step: 2, paused: true });
@@ -101,4 +108,6 @@ Deno.test("wishes go to a run that is running, and to no other", () =>
     assert.match((await wantune(["runs", "show", path])).stdout, new RegExp(`status +paused`));
     run.append({ type: "pause", step: 2, paused: false });
     assert.equal(run.summary().status, "running");
+    run.append({ type: "run.ended", status: "done", early: "nothing got better", exitCode: 0, seconds: 3 });
+    assert.match((await wantune(["runs", "show", path])).stdout, /^ended early +nothing got better$/m);
   }));

@@ -28,6 +28,8 @@ Deno.test("validation holds clips out, keeps the best checkpoint, ends early; a 
     const ended = measured.at(-1)?.step ?? NaN;
     assert.equal(ended, best + 6, "three measurements without a better one");
     assert.ok(ended < 40, `ended at step ${ended}`);
+    const why = `3 measurements in a row were no better than that of step ${best} (validation.patience)`;
+    assert.equal(events.findLast((event) => event.type === "run.ended")?.early, why);
     const [unbroken = ""] = runs();
     const kept = readdirSync(join(unbroken, "checkpoints")).map((name) => Number(name.slice(5))).sort((a, b) => a - b);
     assert.deepEqual(kept, [best, ended], "the best, and the last");
@@ -121,11 +123,14 @@ Deno.test("a run that is trained can be paused, saved, sampled and stopped from 
     const { step } = await child.until("pause", ({ paused }) => paused);
     assert.match((await run(["runs", "list"])).stdout, / paused /);
     await wish("save");
-    await wish("resume");
-    await child.until("pause", ({ paused }) => !paused);
-    assert.equal((await child.until("checkpoint")).step, step, "nothing was trained meanwhile");
+    assert.equal((await child.until("checkpoint")).step, step, "saved while it waits");
     await wish("sample");
-    await child.until("sample", (sample) => sample.step >= step);
+    assert.equal((await child.until("sample")).step, step, "sampled while it waits");
+    await wish("resume");
+    const between = child.events.length;
+    await child.until("pause", ({ paused }) => !paused);
+    assert.ok(child.events.slice(between).every(({ type }) => type !== "step"), "nothing was trained meanwhile");
+    await child.until("step", (event) => event.step > step);
     await wish("stop");
     assert.equal((await child.end()).code, 130);
     const last = child.events.findLast((event) => event.type === "step")?.step;

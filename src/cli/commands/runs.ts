@@ -145,6 +145,11 @@ async function post(wish: Wish, options: { name: string | undefined; dir: string
       cure: `go on with it by \`wantune train --resume ${run.path}\``,
     });
   }
+  if (wish === "sample" && run.trainedConfig.sample === undefined) {
+    throw new RunError(`Cannot make samples of the run "${id}": its config has no section sample.`, {
+      cure: "stop it, then resume it with a config that has one",
+    });
+  }
   run.controls.post(wish);
   printLine(`${id} ${told}`);
 }

@@ -25,6 +25,7 @@ export function shown(run: RunFolder): string[][] {
     ["run", summary.id],
     ["status", summary.status + (isAlive(summary.status) && summary.pid !== undefined ? ` (pid ${summary.pid})` : "")],
     ["error", summary.error === undefined ? undefined : oneLine(summary.error)],
+    ["ended early", summary.early],
     ["step", `${summary.step} of ${summary.totalSteps ?? "?"}`],
     ["loss", firstAndLast(run.metrics("loss"))],
     ...["high", "low"].map((expert) => [`loss, ${expert} noise`, firstAndLast(run.metrics(`loss.${expert}`))]),
