@@ -108,5 +108,7 @@ Deno.test("a place is one of its kind; one that was taken while the result was m
     assert.throws(made, /it exists/);
     assert.equal(readFileSync(join(taken, "mine"), "utf8"), "mine");
     assert.ok(!readdirSync(folder).some((name) => name.startsWith(".")));
+    assert.throws(() => makeInPlace(file, { ...FORCED, kind: "file" }, () => {}), Deno.errors.NotFound); // made nothing
     assert.ok(existsSync(file));
+    assert.deepEqual(readdirSync(folder).sort(), ["empty", "file.safetensors", "taken"]);
   }));

@@ -74,16 +74,16 @@ export function checkPlace(path: string, { kind, force, inputs }: PlaceOptions):
 export function makeInPlace(path: string, place: PlaceOptions, make: (temporary: string) => void): void {
   const full = resolve(path);
   const aside = join(dirname(full), `.${basename(full)}.${Deno.pid}-${randomBytes(4).toString("hex")}`);
+  const [made, old] = [`${aside}.new`, `${aside}.old`];
   makeFolder(dirname(full));
   try {
-    make(`${aside}.new`);
+    make(made);
     checkPlace(path, place);
-    if (existsSync(full)) Deno.renameSync(full, `${aside}.old`);
-    Deno.renameSync(`${aside}.new`, full);
+    if (existsSync(full)) Deno.renameSync(full, old);
+    Deno.renameSync(made, full);
   } finally {
-    for (const rest of [`${aside}.new`, ...(existsSync(full) ? [`${aside}.old`] : [])]) {
-      rmSync(rest, { recursive: true, force: true });
-    }
+    if (existsSync(old) && !existsSync(full)) Deno.renameSync(old, full);
+    for (const rest of [made, old]) rmSync(rest, { recursive: true, force: true });
   }
 }
 
