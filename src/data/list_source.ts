@@ -82,7 +82,7 @@ function statSource(path: string): Deno.FileInfo {
     const missing = errorCode(error) === "ENOENT";
     throw new DataError(
       `Cannot read the data source ${quoteName(path)}: ${missing ? "it does not exist" : messageOf(error)}`,
-      { cure: "check data.sources in the config", cause: error },
+      { cure: "check data.sources and validation.sources in the config", cause: error },
     );
   }
 }

@@ -44,6 +44,8 @@ export interface PrepareOptions extends Encoders {
   readonly prompts?: readonly string[] | undefined;
   /** Default: `data.cache.dir`, where "auto" is the user's cache folder. */
   readonly cacheDir?: string | undefined;
+  /** Looks at the files that will be used, before anything is encoded; may throw. */
+  readonly onPlan?: ((used: readonly { readonly path: string; readonly content: string }[]) => void) | undefined;
   readonly emit?: Emit | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Gets what became of every file, once that is certain: a `DataReport` as JSON. */
@@ -112,6 +114,7 @@ async function planAnew(
     options.emit?.(event);
   };
   const plan = await planDataset(config, { ...options, emit });
+  options.onPlan?.(plan.used.map(({ file: { path }, content }) => ({ path, content })));
   const rejections = new Rejections(config.onBadFile, emit);
   const files = plan.used.map((planned) => windowsOf(planned, options));
   const textKeys = textKeysOf(plan.used, { config, options });

@@ -1,6 +1,6 @@
 /** Models of two experts in training: which are trained, whether both stay in memory, and both as one model for samples. */
 import { ConfigError } from "../base/mod.ts";
-import { expertConfig, type RunConfig, type SettledConfig } from "../config/mod.ts";
+import { expertConfig, type RunConfig } from "../config/mod.ts";
 import { type Device, type DType, dtypeSize } from "../torch/mod.ts";
 import {
   type Expert,
@@ -39,7 +39,7 @@ export function trainedExperts({ model, train }: RunConfig, models: ModelSource)
  * The run's config as it is for an expert.
  * @throws {ConfigError} if an expert is to be trained by another kind of method than the run
  */
-export function configOf(config: SettledConfig, expert: Expert): SettledConfig {
+export function configOf<C extends RunConfig>(config: C, expert: Expert): C {
   if (expert === "only") return config;
   const own = expertConfig(config, expert);
   const textOf = ({ method }: RunConfig): string => JSON.stringify("textEncoder" in method ? method.textEncoder : null);

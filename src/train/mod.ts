@@ -5,6 +5,9 @@ export { type EncodedClip, FIXED_SIGMAS, type FixedLoss, fixedNoiseLoss } from "
 export { train, type TrainObserver, type TrainOptions, type TrainStatus } from "./loop.ts";
 export { imageSize, readImage } from "./pictures.ts";
 export { type MadeSample, type SampledVideo, toPixels } from "./sample.ts";
+export { checkRun } from "./check.ts";
+export { isDue } from "./due.ts";
+export { heldOutOf, withHeldOutSources } from "./held_out.ts";
 export { dataGeometry, modelEvent, openModels, resolveDevice, resolveDtype, type Session } from "./setup.ts";
 export type { ClipBatch } from "./batch.ts";
 export { configOf, trainedExperts } from "./experts.ts";

@@ -15,14 +15,12 @@ import {
 import { describeSource, type ModelSource, openModel } from "../wan/mod.ts";
 import type { ClipBatch } from "./batch.ts";
 import { installedCards } from "./cards.ts";
+import { checkNames, checkRun } from "./check.ts";
 import { folderEncoders } from "./encoders.ts";
-import { guidanceOf } from "./guidance.ts";
-import { checkGivenFrames } from "./given_frames.ts";
 import { warnOfStart } from "./methods/adapter_start.ts";
-import { splitDataset, withHeldOutSources } from "./held_out.ts";
+import { heldOutOf, splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps, warnOfWarmUp } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
-import { checkSamplePictures } from "./pictures.ts";
 import { warnOfFormats } from "./outputs.ts";
 import { planExperts } from "./memory/session_plan.ts";
 import { openTextSide, type TextSide, trainsText } from "./text_side.ts";
@@ -91,9 +89,8 @@ export async function setUp(
   const dtype = resolveDtype(given.model.dtype, device);
   if (device !== "cpu") setDeterministic(given.train.deterministic);
   const models = openModels(given);
-  checkSamplePictures(given.sample, models.variant);
-  if (given.sample !== undefined) guidanceOf(given.sample, models.variant);
-  checkGivenFrames(given.train, models.variant);
+  checkRun(given, models);
+  checkNames(given, { models, device, dtype });
   emit(modelEvent(models));
   for (const message of models.doubts) emit({ type: "warning", message });
   if (given.model.device === "auto" && device === "cpu") warnOfIdleCard(emit);
@@ -178,6 +175,9 @@ export async function encodeClips(
     emit,
     signal,
     onReport,
+    onPlan: (used) => {
+      if (used.length > 0) heldOutOf(used, config);
+    },
   });
 }
 

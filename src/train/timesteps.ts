@@ -1,7 +1,14 @@
 /** Which noise level each sample of a step is trained at. Float64 on the host; no state between draws. */
 import { ConfigError, random, seedFor } from "../base/mod.ts";
 import type { TimestepsConfig } from "../config/mod.ts";
-import { densityCdf, densityQuantile, shiftSigma, type TimestepDensity, unshiftSigma } from "../wan/mod.ts";
+import {
+  densityCdf,
+  densityQuantile,
+  type Expert,
+  shiftSigma,
+  type TimestepDensity,
+  unshiftSigma,
+} from "../wan/mod.ts";
 
 /** Noise levels from the first to below the second; a range that ends at 1 includes it. */
 export type SigmaRange = readonly [low: number, high: number];
@@ -83,6 +90,25 @@ export function shareBetween(law: NoiseLaw, from: number, to: number): number {
     return densityCdf(unshiftSigma(cut, law.shift), law.density);
   };
   return (below(to) - below(from)) / (law.shares[1] - law.shares[0]);
+}
+
+/** The noise levels that belong to an expert; the boundary itself is high noise. */
+export function rangeOf(expert: Expert, boundary: number | null): SigmaRange {
+  if (boundary === null || expert === "only") return [0, 1];
+  return expert === "high" ? [boundary, 1] : [0, boundary];
+}
+
+/** Of noise levels for validation those in an expert's range, rising. @throws {ConfigError} if there is none */
+export function givenSigmas(
+  sigmas: readonly number[],
+  { expert, range: [low, high] }: { expert: Expert; range: SigmaRange },
+): readonly number[] {
+  const inside = sigmas.filter((sigma) => sigma >= low && (sigma < high || high === 1)).toSorted((a, b) => a - b);
+  if (inside.length > 0) return inside;
+  throw new ConfigError(
+    `Cannot validate the ${expert}-noise expert: validation.sigmas has none from ${low} to ${high}`,
+    { cure: "add noise levels there, or leave validation.sigmas out" },
+  );
 }
 
 /** Names one draw: the run's seed, the micro-step counted over the whole run, and the sample's place in the batch. */

@@ -8,7 +8,7 @@ import type { Expert, ModelSource, WanTransformer } from "../wan/mod.ts";
 import { PlanInForce, type PlannedModel } from "./memory/in_force.ts";
 import { checkGroups, makeOptimizer } from "./optimizer.ts";
 import type { TextSide } from "./text_side.ts";
-import type { SigmaRange } from "./timesteps.ts";
+import { rangeOf, type SigmaRange } from "./timesteps.ts";
 import { freshTrained, type Trained } from "./trained.ts";
 
 /** Everything that a step of one expert works on. */
@@ -89,12 +89,6 @@ export function makeTrainee(options: TraineeOptions): OwnedTrainee {
     onShrink: options.onShrink,
     [Symbol.dispose]: () => owned.dispose(),
   };
-}
-
-/** The noise levels that belong to an expert; the boundary itself is high noise. */
-function rangeOf(expert: Expert, boundary: number | null): SigmaRange {
-  if (boundary === null || expert === "only") return [0, 1];
-  return expert === "high" ? [boundary, 1] : [0, boundary];
 }
 
 /**

@@ -1,5 +1,5 @@
 /** The loss on held-out clips at fixed noise: each measurement of a run, and of runs of one seed, asks the same questions. */
-import { ConfigError, random, seedFor, TorchError } from "../base/mod.ts";
+import { random, seedFor, TorchError } from "../base/mod.ts";
 import type { ValidationConfig } from "../config/mod.ts";
 import type { Dataset, DatasetItem } from "../data/mod.ts";
 import type { EventOf } from "../events/mod.ts";
@@ -8,7 +8,7 @@ import { noisedProblem } from "./batch.ts";
 import { byChance } from "./held_out.ts";
 import { lossOf } from "./objective.ts";
 import { readBatch, type Session } from "./setup.ts";
-import { noiseLaw, sigmaAt } from "./timesteps.ts";
+import { givenSigmas, noiseLaw, sigmaAt } from "./timesteps.ts";
 import { takeTurn, type Trainee } from "./trainee.ts";
 
 /** One measurement. */
@@ -112,15 +112,7 @@ function levelsOf(
     const law = noiseLaw(train.timesteps, { frameTokens, range });
     return Array.from({ length: AUTO_LEVELS }, (_, i) => sigmaAt(law, (i + 0.5) / AUTO_LEVELS));
   }
-  const [low, high] = range;
-  const inside = wanted.filter((sigma) => sigma >= low && (sigma < high || high === 1)).toSorted((a, b) => a - b);
-  if (inside.length > 0) return inside;
-  throw new ConfigError(
-    `Cannot validate the ${expert}-noise expert: validation.sigmas has none from ${low} to ${high}`,
-    {
-      cure: "add noise levels there, or leave validation.sigmas out",
-    },
-  );
+  return givenSigmas(wanted, { expert, range });
 }
 
 function mean(values: readonly number[]): number {

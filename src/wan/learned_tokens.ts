@@ -1,4 +1,6 @@
 /** Learned tokens (textual inversion): words of a prompt with vectors of their own, one or several places long. */
+import { ConfigError } from "../base/mod.ts";
+import { cleanPrompt } from "./prompt_clean.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { isWord, tokenPattern } from "./tokenizer_added.ts";
 
@@ -17,11 +19,22 @@ export interface LearnedTokenizer {
   expand(text: string): string;
 }
 
+/** Refuses a token that no prompt has once it is cleaned. @throws {ConfigError} */
+export function checkToken(token: string): void {
+  const cleaned = cleanPrompt(token);
+  if (cleaned === token) return;
+  throw new ConfigError(`Cannot use the token ${token}: prompts are cleaned, and then have ${cleaned} in its place.`, {
+    cure: `take another word, such as ${/^\S+$/.test(cleaned) ? cleaned : "<my-word>"}`,
+  });
+}
+
 /**
  * Adds learned tokens to a tokenizer.
  * @throws {WeightsError} if a token is a word already
+ * @throws {ConfigError} if cleaning a prompt changes a token
  */
 export function learnTokens(tokenizer: Tokenizer, tokens: readonly LearnedToken[]): LearnedTokenizer {
+  for (const { token } of tokens) checkToken(token);
   const words = new Map(tokens.map((token) => [token.token, wordsOf(token)]));
   const firstId = tokenizer.vocabSize;
   const contents = tokens.flatMap((token) =>

@@ -22,7 +22,7 @@ export { latentSize, type Strides, type VideoSize } from "./geometry.ts";
 export { type ModelInventory, type PartInventory, takeInventory } from "./inventory.ts";
 export { ESTIMATE_RANK, estimateMemory, type MemoryEstimate } from "./memory.ts";
 export { encodeImageCondition, greyVideo, type KnownFrames, knownFramesMask } from "./image_condition.ts";
-export { type LearnedToken, type LearnedTokenizer, learnTokens, tokensIn } from "./learned_tokens.ts";
+export { checkToken, type LearnedToken, type LearnedTokenizer, learnTokens, tokensIn } from "./learned_tokens.ts";
 export { type MergedAdapters, mergedWeights } from "./merge.ts";
 export { type ModelComponent, type ModelFiles } from "./model_files.ts";
 export { type Expert, ModelSource, openModel } from "./model_source.ts";

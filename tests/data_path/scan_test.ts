@@ -270,7 +270,10 @@ Deno.test("scanSources() takes single files, what each source says for its own, 
 });
 
 Deno.test("scanSources() says which source does not exist", () => {
-  assert.throws(() => scan("/nowhere/at all"), /Cannot read the data source "\/nowhere\/at all": it does not exist/);
+  assert.throws(() => scan("/nowhere/at all"), {
+    message: /Cannot read the data source "\/nowhere\/at all": it does not exist/,
+    cure: /data\.sources and validation\.sources/,
+  });
 });
 
 Deno.test("scanSources() warns of captions longer than the text encoder reads, or leaves them out", async () => {

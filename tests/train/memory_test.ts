@@ -30,8 +30,8 @@ const facts: PlanFacts = {
   ...{ numBlocks: 4, costs, programBytes: 0, fixedBytes: 1000, update, budgetBytes: Infinity },
   ...{ away: "streamed", movable: true, onHost: false },
 };
-const choose = (budgetBytes: number, memory: Record<string, unknown> = {}): string => {
-  const { plan, fits } = choosePlan(memorySchema.parse(memory), { ...facts, budgetBytes });
+const choose = (budgetBytes: number, memory: Record<string, unknown> = {}, more: Partial<PlanFacts> = {}): string => {
+  const { plan, fits } = choosePlan(memorySchema.parse(memory), { ...facts, ...more, budgetBytes });
   const letters = plan.map(({ graph, weights, inputs }) =>
     graph === "keep" ? "K" : weights !== "resident" ? weights.charAt(0) : inputs === "host" ? "h" : "r"
   );
@@ -88,6 +88,25 @@ Deno.test("choosePlan() stays within what the config fixes", () => {
   assert.equal(choose(0, { plan: [{ count: 3, weights: "streamed" }, { graph: "keep" }] }), "sssK!");
   assert.throws(() => choose(0, { plan: [{ count: 3 }] }), ConfigError);
   assert.throws(() => choose(0, { weights: "mapped", blocks: "keep" }), /needs its weights/);
+  assert.throws(() => choose(0, { blocks: 5 }), /memory\.blocks is 5, the model has 4 blocks/);
+});
+
+Deno.test("choosePlan() says of a plan's own entries what is wrong with them, and names no field that may not stand beside it", () => {
+  const cureOf = (plan: unknown[], more = {}): string => {
+    try {
+      choose(0, { plan }, more);
+    } catch (error) {
+      assert(error instanceof ConfigError, String(error));
+      return error.cure ?? "";
+    }
+    assert.fail("the plan was accepted");
+  };
+  const keptAway = cureOf([{ count: 4, graph: "keep", weights: "mapped" }]);
+  const trained = cureOf([{ count: 4, weights: "mapped" }], { movable: false });
+  for (const cure of [keptAway, trained]) {
+    assert.match(cure, /entry of memory\.plan/);
+    assert.doesNotMatch(cure, /memory\.(blocks|weights)/);
+  }
 });
 
 const config = (method: Record<string, unknown>, more: Record<string, unknown> = {}) =>

@@ -6,6 +6,7 @@ import { loadConfig, type RunConfig } from "../../config/mod.ts";
 import type { DataReport } from "../../data/mod.ts";
 import type { Forecast } from "../../train/mod.ts";
 import type { ModelSource } from "../../wan/mod.ts";
+import type { DiskUse } from "../plan/disk.ts";
 import { gather } from "../sample/options.ts";
 import { printLine } from "../output.ts";
 import { columns } from "../table.ts";
@@ -33,21 +34,22 @@ interface PlanCommand {
 }
 
 async function showPlan(path: string, options: PlanCommand): Promise<void> {
-  const { dataReport, planDataset } = await import("../../data/mod.ts");
   const train = await import("../../train/mod.ts");
   const { cleanPrompt } = await import("../../wan/mod.ts");
+  const { planClips } = await import("../plan/clips.ts");
+  const { diskUse } = await import("../plan/disk.ts");
   const { batchesPerEpoch, workloadOf } = await import("../plan/workload.ts");
   const given = loadConfig(path, { set: options.set });
   await openLibtorch({ libtorch: options.libtorch, threads: given.memory.threads });
   const { models, isThere } = await modelOf(given);
-  const geometry = train.dataGeometry(models);
+  train.checkRun(given, models);
   const words = isThere ? models.loadTokenizer() : undefined;
   const countTokens = words && ((text: string): number => words.encode(cleanPrompt(text)).length);
-  const data = { ...given.data, onBadFile: "skip" } as const;
-  const report = dataReport(await planDataset(data, { geometry, countTokens, emit: () => {} }));
-  const config = train.settleSteps(given, { batchesPerEpoch: batchesPerEpoch(report, given) });
+  const { report, training } = await planClips(given, { models, countTokens });
+  const perEpoch = batchesPerEpoch(training, given);
+  const config = train.settleSteps(given, { batchesPerEpoch: perEpoch });
   const device = train.resolveDevice(config.model.device), dtype = train.resolveDtype(config.model.dtype, device);
-  const workload = workloadOf(report, { config, models, countTokens });
+  const workload = workloadOf(report, { training, config, models, countTokens });
   const forecast = train.forecastRun({ models, config, workload, device, dtype });
   const { peakBytes, hostBytes, programBytes, phases, experts: found } = forecast;
   const experts = found.map(({ expert, config: own, memory: { choice }, ...one }) => ({
@@ -56,15 +58,16 @@ async function showPlan(path: string, options: PlanCommand): Promise<void> {
     ...{ plan: train.planText(choice.plan), fits: choice.fits, blocks: choice.plan },
   }));
   const seconds = phases.reduce((sum, phase) => sum + (phase.seconds ?? 0), 0);
-  const checkpoint = experts.reduce((sum, { checkpointBytes }) => sum + checkpointBytes, 0);
+  const disk = diskUse(config, { experts, models, stepsPerEpoch: perEpoch / config.train.gradientAccumulation });
   const budget = Math.min(...found.map(({ memory }) => memory.budgetBytes ?? Infinity));
   const result = {
     ...{ device, dtype, tokens: workload.batch.numTokens, published: !isThere, experts, seconds },
     ...{ peakBytes: Math.round(peakBytes), hostBytes: Math.round(hostBytes), programBytes },
     fits: peakBytes <= budget,
     phases: phases.map((phase) => ({ ...phase, bytes: Math.round(phase.bytes) })),
-    diskBytes: (config.save.keep + 1) * checkpoint,
-    data: { ...report.totals, buckets: report.buckets },
+    diskBytes: disk.checkpointBytes + disk.outputBytes,
+    disk,
+    data: { ...report.totals, heldOut: report.totals.used - training.totals.used, buckets: report.buckets },
   };
   if (options.json) return printLine(JSON.stringify(result));
   for (const line of columns(rowsOf(result, { models, report, batchSize: config.train.batchSize }))) printLine(line);
@@ -90,7 +93,8 @@ function rowsOf(
     readonly tokens: number;
     readonly published: boolean;
     readonly seconds: number;
-    readonly diskBytes: number;
+    readonly disk: DiskUse;
+    readonly data: { readonly heldOut: number };
     readonly fits: boolean;
     readonly experts: readonly {
       readonly expert: string;
@@ -111,7 +115,11 @@ function rowsOf(
         result.published ? ", its published sizes: the config's model is not there" : ""
       }`,
     ],
-    ["data", `${totals.used} files used, ${totals.rejected} rejected, ${totals.items} items, ${buckets.length} sizes`],
+    [
+      "data",
+      `${totals.used} files used${result.data.heldOut === 0 ? "" : `, ${result.data.heldOut} of them held out`}, ` +
+      `${totals.rejected} rejected, ${totals.items} items, ${buckets.length} sizes`,
+    ],
     ["batch", `${batchSize} of at most ${result.tokens} tokens`],
     ...experts.flatMap((one) => [
       [one.expert === "only" ? "training" : `${one.expert} noise`, `${one.numTrained.toLocaleString("en-US")} numbers`],
@@ -127,6 +135,12 @@ function rowsOf(
       "in all",
       `about ${formatDuration(result.seconds)} without validation, ${experts.length > 1 ? "turns" : "data"} and saving`,
     ],
-    ["disk", `${formatBytes(result.diskBytes)} for checkpoints`],
+    [
+      "disk",
+      `${formatBytes(result.disk.checkpointBytes)} for checkpoints, ${
+        formatBytes(result.disk.outputBytes)
+      } for outputs, ` +
+      "at most",
+    ],
   ];
 }

@@ -18,15 +18,20 @@ function clipsOf(
   }));
 }
 
-/** Batches of an epoch. */
+/** Batches of an epoch, by the report of what is trained on. */
 export function batchesPerEpoch({ buckets }: DataReport, { train }: Pick<RunConfig, "train">): number {
   return Math.max(1, buckets.reduce((sum, { shown }) => sum + Math.ceil(shown / train.batchSize), 0));
 }
 
-/** @param options.countTokens of a text; absent where there is no tokenizer: then texts are taken to be as long as can be */
+/**
+ * @param report of all that is encoded
+ * @param options.training that of what is trained on
+ * @param options.countTokens of a text; absent where there is no tokenizer: then texts are taken to be as long as can be
+ */
 export function workloadOf(
   report: DataReport,
-  { config, models, countTokens }: {
+  { training, config, models, countTokens }: {
+    training: DataReport;
     config: SettledConfig;
     models: ModelSource;
     countTokens: ((text: string) => number) | undefined;
@@ -42,7 +47,7 @@ export function workloadOf(
   if (data.captionDropout > 0) texts.add("");
   const lengths = [...texts].map((text) => Math.min(TEXT_LENGTH, countTokens?.(text) ?? TEXT_LENGTH));
   return {
-    batch: batchShape(train, { numTokens: Math.max(1, ...clips.map((one) => tokensOf(one, models))) }),
+    batch: batchShape(train, { numTokens: Math.max(1, ...clipsOf(training).map((one) => tokensOf(one, models))) }),
     ...{ clip, totalPixels: clips.reduce((sum, one) => sum + one.count * pixels(one), 0) },
     ...{ numTexts: texts.size, textTokens: Math.max(1, ...lengths) },
   };

@@ -1,10 +1,10 @@
 /** What a trainee of a run will be, made of blanks: the model, what is trained, its optimizer, and how many bytes the real ones take. */
-import { namePattern } from "../../base/mod.ts";
-import type { SettledConfig } from "../../config/mod.ts";
+import type { RunConfig, SettledConfig } from "../../config/mod.ts";
 import type { Built } from "../../nn/mod.ts";
 import { type Device, type DType, type Tensor, zeros } from "../../torch/mod.ts";
 import type { Expert, ModelSource, WanTransformer } from "../../wan/mod.ts";
-import { makeOptimizer } from "../optimizer.ts";
+import { chooseParameters } from "../methods/full.ts";
+import { checkGroups, makeOptimizer } from "../optimizer.ts";
 import { freshTrained } from "../trained.ts";
 import { blankTransformer } from "./blank.ts";
 import { bytesOf } from "./in_force.ts";
@@ -33,30 +33,34 @@ export interface BlankTrainee {
   readonly missingBytes: number;
 }
 
-/** How a trainee is made up. */
-export interface BlankTraineeOptions {
+/** How what is trained is made up. */
+export interface TrainedOptions {
   readonly models: ModelSource;
   readonly expert: Expert;
-  readonly config: SettledConfig;
+  readonly config: RunConfig;
   /** Shapes of what is trained on the text side, by name. */
   readonly textParams: ReadonlyMap<string, readonly number[]>;
   readonly device: Device;
   readonly dtype: DType;
 }
 
+/** How a trainee is made up. */
+export interface BlankTraineeOptions extends TrainedOptions {
+  readonly config: SettledConfig;
+}
+
+/** Refuses names that nothing is trained of. @throws {ConfigError} as the run itself would */
+export function checkTrained(options: TrainedOptions): void {
+  using stack = new DisposableStack();
+  blankTrained(options, stack);
+}
+
 /** Makes a blank trainee for as long as `use` runs. @throws {ConfigError} as the run itself would */
 export function withBlankTrainee<T>(options: BlankTraineeOptions, use: (blank: BlankTrainee) => T): T {
-  const { models, config, expert, device, dtype } = options;
-  using stack = new DisposableStack();
+  const { config, expert } = options;
   const isFull = config.method.kind === "full";
-  const { quantization } = config.model;
-  const built = blankTransformer(models, {
-    ...{ device, dtype, isFull },
-    quantization: quantization === "none" ? undefined : quantization,
-  });
-  for (const param of built.params.values()) stack.use(param);
-  stack.use(built.model);
-  const trained = isFull ? trainedParameters(built, config) : trainedBeside(built, { ...options, stack });
+  using stack = new DisposableStack();
+  const { built, trained } = blankTrained(options, stack);
   const { optim, train: { seed } } = config;
   const optimizer = stack.use(makeOptimizer(hereOf(trained), { optim, seed, expert }));
   const stateHere = bytesOf(optimizer.state().values());
@@ -74,6 +78,24 @@ export function withBlankTrainee<T>(options: BlankTraineeOptions, use: (blank: B
   return use({ built, trained, sizes, missingBytes: awayBytes + state - stateHere + sizes.average });
 }
 
+/** The model and what is trained, which the stack owns. */
+function blankTrained(options: TrainedOptions, stack: DisposableStack): Pick<BlankTrainee, "built" | "trained"> {
+  const { models, config, device, dtype } = options;
+  const { method, model: { quantization }, optim } = config;
+  const built = blankTransformer(models, {
+    ...{ device, dtype, isFull: method.kind === "full" },
+    quantization: quantization === "none" ? undefined : quantization,
+  });
+  for (const param of built.params.values()) stack.use(param);
+  stack.use(built.model);
+  const trained = method.kind === "full"
+    ? chooseParameters(built.params, method.parameters)
+    : trainedBeside(built, { ...options, stack });
+  if (method.kind === "full") { for (const tensor of hereOf(trained).values()) tensor.setRequiresGrad(true); }
+  checkGroups(trained.keys(), optim);
+  return { built, trained };
+}
+
 /** Bytes of an expert that stay while another one is trained. */
 export function standingBytes(sizes: TraineeSizes, { takesTurns }: { takesTurns: boolean }): number {
   const { ends, blocks, beside, state, average } = sizes;
@@ -89,23 +111,10 @@ function hereOf(named: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   return new Map([...named].filter(([, tensor]) => !tensor.isFreed));
 }
 
-/** What full fine-tuning trains; the parameters that are away count, and are not touched. */
-function trainedParameters({ params }: Built<WanTransformer>, config: SettledConfig): ReadonlyMap<string, Tensor> {
-  const { method } = config;
-  const isChosen = method.kind === "full" && method.parameters !== "all" ? chosenBy(method.parameters) : () => true;
-  for (const [name, tensor] of hereOf(params)) if (isChosen(name)) tensor.setRequiresGrad(true);
-  return new Map([...params].filter(([name]) => isChosen(name)));
-}
-
-function chosenBy(patterns: readonly string[]): (name: string) => boolean {
-  const fits = patterns.map(namePattern);
-  return (name) => fits.some((fit) => fit(name));
-}
-
 /** Adapters as a run makes them, and zeros for what is trained on the text side. */
 function trainedBeside(
   built: Built<WanTransformer>,
-  { config, expert, textParams, device, stack }: BlankTraineeOptions & { stack: DisposableStack },
+  { config, expert, textParams, device, stack }: TrainedOptions & { stack: DisposableStack },
 ): ReadonlyMap<string, Tensor> {
   const text = [...textParams].map(([name, shape]) => [name, stack.use(zeros(shape, { device }))] as const);
   if (config.method.kind === "embedding") return new Map(text);

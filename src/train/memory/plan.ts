@@ -109,6 +109,7 @@ export function placedBytes(plan: MemoryPlan, costs: Pick<BlockCosts, "weights" 
  * @throws {ConfigError} if the config asks for what cannot be
  */
 export function choosePlan(memory: MemoryConfig, facts: PlanFacts): PlanChoice {
+  checkMemory(memory, facts);
   if (memory.plan !== "auto") return judged(explicitPlan(memory.plan, facts), facts);
   let last: PlanChoice | undefined;
   for (const plan of candidates(memory, facts)) {
@@ -117,6 +118,21 @@ export function choosePlan(memory: MemoryConfig, facts: PlanFacts): PlanChoice {
   }
   if (last === undefined) throw new TypeError("no plan to choose from");
   return last;
+}
+
+/** Refuses a plan for more or fewer blocks than the model has. @throws {ConfigError} */
+export function checkMemory({ plan, blocks }: MemoryConfig, { numBlocks }: Pick<PlanFacts, "numBlocks">): void {
+  const planned = plan === "auto" ? numBlocks : plan.reduce((sum, { count }) => sum + count, 0);
+  if (planned !== numBlocks) {
+    throw new ConfigError(`Cannot plan memory: memory.plan has ${planned} blocks, the model has ${numBlocks}.`, {
+      cure: "let the counts of its entries add up to the model's blocks",
+    });
+  }
+  if (typeof blocks === "number" && blocks > numBlocks) {
+    throw new ConfigError(`Cannot plan memory: memory.blocks is ${blocks}, the model has ${numBlocks} blocks.`, {
+      cure: `set memory.blocks to "keep", or to a number up to ${numBlocks}`,
+    });
+  }
 }
 
 function judged(plan: MemoryPlan, facts: PlanFacts): PlanChoice {
@@ -128,10 +144,14 @@ function judged(plan: MemoryPlan, facts: PlanFacts): PlanChoice {
 function* candidates(memory: MemoryConfig, facts: PlanFacts): Generator<MemoryPlan> {
   const { numBlocks, movable, away, onHost } = facts;
   const wanted = onHost && memory.weights === "streamed" ? "resident" : memory.weights; // the host is where they are
-  if (!movable && (wanted === "streamed" || wanted === "mapped")) throw trained(wanted);
+  if (!movable && (wanted === "streamed" || wanted === "mapped")) {
+    throw trained(wanted, 'set memory.weights to "auto", or train an adapter');
+  }
   const fixed = { keep: numBlocks, recompute: 0, auto: undefined }[memory.blocks as string] ??
-    (typeof memory.blocks === "number" ? Math.min(memory.blocks, numBlocks) : undefined);
-  if (wanted !== "auto" && wanted !== "resident" && fixed !== undefined && fixed > 0) throw keptAway();
+    (typeof memory.blocks === "number" ? memory.blocks : undefined);
+  if (wanted !== "auto" && wanted !== "resident" && fixed !== undefined && fixed > 0) {
+    throw keptAway('set memory.blocks to "recompute", or memory.weights to "resident"');
+  }
   const graphs = wanted === "streamed" || wanted === "mapped"
     ? [0]
     : fixed === undefined
@@ -160,32 +180,29 @@ function* candidates(memory: MemoryConfig, facts: PlanFacts): Generator<MemoryPl
 }
 
 function explicitPlan(list: Exclude<MemoryConfig["plan"], "auto">, facts: PlanFacts): MemoryPlan {
-  const { numBlocks, movable, onHost } = facts;
+  const { movable, onHost } = facts;
   const plan = list.flatMap(({ count, graph, weights, inputs }) =>
     Array.from({ length: count }, () => ({
       ...{ graph, inputs },
       weights: onHost && weights === "streamed" ? "resident" as const : weights,
     }))
   );
-  if (plan.length !== numBlocks) {
-    throw new ConfigError(`Cannot plan memory: memory.plan has ${plan.length} blocks, the model has ${numBlocks}.`, {
-      cure: "let the counts of its entries add up to the model's blocks",
-    });
-  }
   const leaves = plan.find(({ weights }) => weights !== "resident");
-  if (leaves !== undefined && !movable) throw trained(leaves.weights);
-  if (plan.some(({ graph, weights }) => graph === "keep" && weights !== "resident")) throw keptAway();
+  if (leaves !== undefined && !movable) {
+    throw trained(leaves.weights, 'set weights to "resident" in each entry of memory.plan, or train an adapter');
+  }
+  if (plan.some(({ graph, weights }) => graph === "keep" && weights !== "resident")) {
+    throw keptAway('set graph to "recompute" in that entry of memory.plan, or weights to "resident"');
+  }
   return plan;
 }
 
-function trained(place: WeightPlace): ConfigError {
-  return new ConfigError(`Cannot plan memory: weights that are trained cannot be ${place}.`, {
-    cure: 'set memory.weights to "auto", or train an adapter',
-  });
+function trained(place: WeightPlace, cure: string): ConfigError {
+  return new ConfigError(`Cannot plan memory: weights that are trained cannot be ${place}.`, { cure });
 }
 
-function keptAway(): ConfigError {
+function keptAway(cure: string): ConfigError {
   return new ConfigError("Cannot plan memory: a block whose graph is kept needs its weights until the backward pass.", {
-    cure: 'set memory.blocks to "recompute", or memory.weights to "resident"',
+    cure,
   });
 }

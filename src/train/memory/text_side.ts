@@ -1,5 +1,5 @@
 /** What the text side of a run takes, from blanks: the encoder by itself, and in each step where something is trained on it. */
-import type { SettledConfig } from "../../config/mod.ts";
+import type { RunConfig, SettledConfig } from "../../config/mod.ts";
 import { type Device } from "../../torch/mod.ts";
 import type { ModelSource } from "../../wan/mod.ts";
 import { trainAdapters } from "../methods/adapters.ts";
@@ -37,8 +37,9 @@ export function forecastText(
   };
 }
 
-function trainedShapes(
-  { method, train: { seed } }: SettledConfig,
+/** Shapes of what a config trains on the text side, by name. @throws {ConfigError} if a pattern matches no layer */
+export function trainedShapes(
+  { method, train: { seed } }: RunConfig,
   { models, device }: { models: ModelSource; device: Device },
 ): ReadonlyMap<string, readonly number[]> {
   if (method.kind === "full") return new Map();

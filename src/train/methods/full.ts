@@ -11,12 +11,17 @@ export function trainParameters(
   params: ReadonlyMap<string, Tensor>,
   chosen: "all" | readonly string[],
 ): ReadonlyMap<string, Tensor> {
-  const trained = new Map(chosen === "all" ? params : matching(params, chosen));
+  const trained = chooseParameters(params, chosen);
   for (const param of trained.values()) param.setRequiresGrad(true);
   return trained;
 }
 
-function matching(params: ReadonlyMap<string, Tensor>, patterns: readonly string[]): [string, Tensor][] {
+/** Those of the parameters that are trained. @throws {ConfigError} if a pattern matches none */
+export function chooseParameters(
+  params: ReadonlyMap<string, Tensor>,
+  patterns: "all" | readonly string[],
+): ReadonlyMap<string, Tensor> {
+  if (patterns === "all") return new Map(params);
   const fits = patterns.map(namePattern);
   const idle = patterns.filter((_, i) => ![...params.keys()].some((name) => fits[i]?.(name)));
   if (idle.length > 0) {
@@ -24,5 +29,5 @@ function matching(params: ReadonlyMap<string, Tensor>, patterns: readonly string
       cure: `choose method.parameters among ${listNames(params.keys(), { unit: "parameters", limit: 40 })}`,
     });
   }
-  return [...params].filter(([name]) => fits.some((fit) => fit(name)));
+  return new Map([...params].filter(([name]) => fits.some((fit) => fit(name))));
 }
