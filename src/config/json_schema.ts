@@ -98,16 +98,19 @@ function anyChoice(choices: readonly JsonSchema[]): JsonSchema {
   return { ...about, enum: words.map((word) => word?.const) };
 }
 
-/** One section with the fields of all choices, as the first that has each describes it; rarer ones say whose they are. */
+/** One section with the fields of all choices: rarer ones say whose they are, and what is described otherwise is told for each. */
 export function mergedChoices(choices: readonly JsonSchema[]): JsonSchema {
   const key = choosingKey(choices);
   const properties: Record<string, JsonSchema> = {};
   for (const [name, field] of choices.flatMap((choice) => Object.entries(choice.properties ?? {}))) {
     const owners = choices.filter((choice) => choice.properties?.[name] !== undefined);
-    const note = owners.length === choices.length
-      ? ""
-      : ` For ${owners.map((owner) => owner.properties?.[key]?.const).join(", ")}.`;
-    properties[name] ??= { ...field, description: `${field.description ?? ""}${note}` };
+    const told = Map.groupBy(owners, (owner) => owner.properties?.[name]?.description ?? "");
+    const [first = "", ...others] = [...told].map(([description, group], i) => {
+      const whose = group.map((owner) => owner.properties?.[key]?.const).join(", ");
+      if (i > 0) return `For ${whose}: ${description}`;
+      return group.length === choices.length ? description : `${description} For ${whose}.`;
+    });
+    properties[name] ??= { ...field, description: [first, ...others].join(" ") };
   }
   return { properties: { ...properties, [key]: anyChoice(choices) } };
 }

@@ -49,7 +49,7 @@ const noise = z.strictObject({
     expert,
     /** Noise levels that can be drawn, lowest and highest. */
     range: z.tuple([z.number(), z.number()]),
-    /** The share of the whole law that falls into the range. */
+    /** The share of the whole law that falls into the range; like the shift a mean where that goes by the size of clips. */
     share: z.number(),
     shift: z.number(),
     /** The expert's share of draws in each tenth of the noise levels, 0 to 0.1 first. */

@@ -22,9 +22,13 @@ const KNOWN: readonly (readonly [name: string, peak: number])[] = [
 /** Sides of the square matrices that are multiplied, by kind of device, and how often; the fastest counts. */
 const TRIAL = { cpu: 768, card: 8192, times: 3 } as const;
 
-/** Operations a second of matrix products in a type: published for the card, or else measured, which takes moments. */
+/**
+ * Operations a second of the matrix products that a model of a type makes: published for the card, or else measured, which takes
+ * moments. On the host they are made in float32 whatever the type.
+ */
 export function peakFlops(device: Device, dtype: DType): number {
-  return (dtype === "bfloat16" && device !== "cpu" ? knownPeak() : undefined) ?? measuredPeak(device, dtype);
+  if (device === "cpu") return measuredPeak(device, "float32");
+  return (dtype === "bfloat16" ? knownPeak() : undefined) ?? measuredPeak(device, dtype);
 }
 
 /** The published peak of the machine's cards, where Linux tells what they are and all are alike. */

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { ConfigError } from "../../src/base/mod.ts";
-import { configJsonSchema, loadConfig, parseConfig, presetNames, presetText, readPaths } from "../../src/config/mod.ts";
+import {
+  configJsonSchema,
+  describeFields,
+  loadConfig,
+  parseConfig,
+  presetNames,
+  presetText,
+  readPaths,
+} from "../../src/config/mod.ts";
 import { withFolder } from "../support/tmp.ts";
 
 const MINIMAL = `{
@@ -200,6 +208,20 @@ Deno.test("a field that would be ignored beside another one is refused, and says
     first(...dpm, "sample.solverOrder=3"),
     /solverOrder" is 3; allowed is 1 or 2 where sample\.solver is "dpm/,
   );
+});
+
+Deno.test("describeFields() tells a field for each choice that has it otherwise", () => {
+  const about = (path: string): string => describeFields(path)[0]?.description ?? "";
+  assert.match(
+    about("method.init"),
+    /^An adapter file .* For lora, dora, lokr\. For embedding: An embedding file .*vectors/,
+  );
+  assert.match(
+    about("optim.weightDecay"),
+    /taken off per step\. For adamw, .* For adam, sgd, .*: .*added to its gradient/,
+  );
+  assert.match(about("optim.d0"), /^The rate it starts from\. For prodigy\.$/);
+  assert.doesNotMatch(about("optim.warmupSteps"), /For /);
 });
 
 Deno.test("numbers that do not go together are refused before anything is computed with them", () => {

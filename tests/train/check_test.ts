@@ -102,6 +102,10 @@ Deno.test("checkNames() refuses a file to start from that does not fit", () =>
     });
     check(TI2V, { method: { ...method, init } });
     assert.throws(() => check(TI2V, { method: { ...method, rank: 3, init } }), WeightsError);
+    assert.throws(
+      () => check(TI2V, { method: { ...method, init, textEncoder: { rank: 2 } } }),
+      /it has no adapters of the text encoder, which the config trains too/,
+    );
   }));
 
 Deno.test("a run that would hold all of its clips out is refused before any is encoded", () =>

@@ -18,6 +18,7 @@ export function startingAdapters(
   fresh: AdapterModules,
   { path, component }: { path: string; component: AdapterComponent },
 ): AdapterModules {
+  if (component === "text_encoder") refuseWithoutText(path);
   using file = readAdapters(path, { component });
   const missing = [...fresh.keys()].filter((module) => !file.modules.has(module));
   const surplus = [...file.modules.keys()].filter((module) => !fresh.has(module));
@@ -30,6 +31,16 @@ export function startingAdapters(
     const found = file.modules.get(module) as AdapterData;
     return [module, adopted(found, { wanted, module, path })];
   }));
+}
+
+function refuseWithoutText(path: string): void {
+  using file = AdapterFile.open(path);
+  if (file.components.includes("text_encoder")) return;
+  throw refuse(
+    path,
+    "it has no adapters of the text encoder, which the config trains too",
+    "leave method.textEncoder out, or start from a file that has them",
+  );
 }
 
 /** Says what has to be assumed of the files that trainees start from, and which of them are the other expert's. */
