@@ -4,6 +4,7 @@ import { ConfigError } from "../base/mod.ts";
 import type { MethodConfig, RunConfig } from "../config/mod.ts";
 import type { Device, DType } from "../torch/mod.ts";
 import { checkToken, type Expert, latentSize, type ModelSource } from "../wan/mod.ts";
+import { readEmbedding } from "../weights/mod.ts";
 import { configOf, trainedExperts } from "./experts.ts";
 import { checkGivenFrames } from "./given_frames.ts";
 import { guidanceOf } from "./guidance.ts";
@@ -14,7 +15,11 @@ import { checkSamplePictures } from "./pictures.ts";
 import { trainsText } from "./text_side.ts";
 import { givenSigmas, noiseLaw, rangeOf } from "./timesteps.ts";
 
-/** Refuses what a run cannot do or would ignore. No tensor is made. @throws {ConfigError} */
+/**
+ * Refuses what a run cannot do or would ignore.
+ * @throws {ConfigError}
+ * @throws {WeightsError} if the embedding to start from is none for the model
+ */
 export function checkRun(config: RunConfig, models: ModelSource): void {
   const { variant, boundary, transformerConfig } = models;
   const { sample, method } = config;
@@ -23,14 +28,13 @@ export function checkRun(config: RunConfig, models: ModelSource): void {
     checkSamplePictures(sample, variant);
     guidanceOf(sample, variant);
     latentSize(sample, models);
-    for (const path of sample.images ?? []) refuseMissing(path, "sample.images");
+    for (const path of sample.images ?? []) refuseMissing(path);
   }
   checkMemory(config.memory, { numBlocks: transformerConfig.numLayers });
-  if (method.kind === "embedding") checkToken(method.token);
+  if (method.kind === "embedding") checkWord(method, models);
   const experts = trainedExperts(config, models);
   for (const expert of experts) {
     const own = configOf(config, expert), range = rangeOf(expert, boundary);
-    if ("init" in own.method && own.method.init !== undefined) refuseMissing(own.method.init, "method.init");
     for (const frameTokens of frameTokensOf(config, models)) noiseLaw(own.train.timesteps, { frameTokens, range });
     const { sigmas = "auto" } = config.validation ?? {};
     if (sigmas !== "auto") givenSigmas(sigmas, { expert, range });
@@ -72,9 +76,16 @@ function frameTokensOf({ data: { resolution } }: RunConfig, { spatialDivisor }: 
   });
 }
 
-function refuseMissing(path: string, field: string): void {
+function checkWord({ token, init }: Extract<MethodConfig, { kind: "embedding" }>, models: ModelSource): void {
+  checkToken(token);
+  if (init === undefined) return;
+  const { vectors } = readEmbedding(init, { width: models.textEncoderConfig.width });
+  vectors[Symbol.dispose]();
+}
+
+function refuseMissing(path: string): void {
   if (existsSync(path)) return;
-  throw new ConfigError(`Cannot use ${field}: there is no file "${path}".`, { cure: `correct ${field}` });
+  throw new ConfigError(`Cannot use sample.images: there is no file "${path}".`, { cure: "correct sample.images" });
 }
 
 function sharedAverage(): ConfigError {

@@ -89,7 +89,6 @@ Deno.test("checkNames() refuses groups, parameters and layers that there are non
   refuses(TI2V, { method: { targets: ["to_x"] } }, /Cannot train to_x/);
   refuses(TI2V, { method: { textEncoder: { targets: ["to_q"] } } }, /choose method\.textEncoder\.targets/i);
   check(TI2V, { ...groups("text_encoder.*"), method: { textEncoder: { rank: 2 } } });
-  refuses(TI2V, { method: { init: "gone.safetensors" } }, /method\.init: there is no file/);
 });
 
 Deno.test("checkNames() refuses a file to start from that does not fit", () =>
@@ -101,6 +100,8 @@ Deno.test("checkNames() refuses a file to start from that does not fit", () =>
       [init = ""] = saveOutputs(session, { folder, step: 1 });
     });
     check(TI2V, { method: { ...method, init } });
+    assert.throws(() => check(TI2V, { method: { ...method, init: "gone.safetensors" } }), WeightsError);
+    assert.throws(() => check(TI2V, { method: { kind: "embedding", init } }), /none is called/);
     assert.throws(() => check(TI2V, { method: { ...method, rank: 3, init } }), WeightsError);
     assert.throws(
       () => check(TI2V, { method: { ...method, init, textEncoder: { rank: 2 } } }),
