@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { parseConfig, presetNames, presetPurpose, presetText } from "../../src/config/mod.ts";
+import { namePattern } from "../../src/base/mod.ts";
+import { publishedSizes, transformerShapes, VARIANTS } from "../../src/wan/mod.ts";
 import { withFolder } from "../support/tmp.ts";
 
 const MODELS: Record<string, string> = { "ti2v-5b": "ti2v_5b", "t2v-a14b": "t2v_a14b", "i2v-a14b": "i2v_a14b" };
@@ -19,6 +21,22 @@ Deno.test("there is a preset for each variant, method and class of memory, and i
     assert.equal(config.method.kind, method);
     assert.ok(Number(config.memory.budgetGiB) <= Number(size), name);
     assert.match(presetPurpose(name), new RegExp(`^.*WAN 2\\.2 ${variant.toUpperCase()}.* with ${size} GB of memory`));
+  }
+});
+
+Deno.test("the parameters that presets for full fine-tuning name are there in the published models", () => {
+  for (const name of presetNames().filter((each) => each.includes("-full-"))) {
+    const { method, model } = parseConfig(presetText(name), { path: "/presets/preset.jsonc" });
+    if (method.kind !== "full" || method.parameters === "all") continue;
+    const variant = VARIANTS.find((one) => one.name === model.variant);
+    assert(variant !== undefined, name);
+    const names = [...transformerShapes(publishedSizes(variant).transformer).keys()];
+    for (const pattern of method.parameters) {
+      const fits = namePattern(pattern), blocks = /\{(\d+)\.\.(\d+)\}/.exec(pattern);
+      const found = new Set(names.filter(fits).map((each) => /^blocks\.(\d+)\./.exec(each)?.[1]));
+      const wanted = blocks === null ? 1 : Number(blocks[2]) - Number(blocks[1]) + 1;
+      assert(found.size >= wanted, `${name}: ${pattern} is in ${found.size} blocks, not in ${wanted}`);
+    }
   }
 });
 
