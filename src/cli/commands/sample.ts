@@ -1,6 +1,7 @@
 /** `wantune sample`: videos from a model, prompts and adapters. */
 import { type Command, Option } from "@commander-js/extra-typings";
 import { ConfigError, formatDuration, Stopped } from "../../base/mod.ts";
+import type { VideoComparison } from "../../media/mod.ts";
 import { addPartOptions, type ModelWishes, namedModel } from "../model/files.ts";
 import { printLine, writeText } from "../output.ts";
 import { BLOCK_CHOICES, type BlockChoice, deviceName, gather, nonEmpty } from "../sample/options.ts";
@@ -74,6 +75,7 @@ async function sample(options: SampleCommand): Promise<void> {
   const { chosenLoras } = await import("../sample/lora.ts");
   const { loraUses } = await import("../sample/lora_use.ts");
   const { makeVideos } = await import("../sample/make.ts");
+  const { compareFiles, comparisonText } = await import("../sample/compare.ts");
   const { checkWished, makeOrder, wishedVideos } = await import("../sample/orders.ts");
   const { placeWeights } = await import("../sample/placement.ts");
   const { repeated } = await import("../sample/repeat.ts");
@@ -132,8 +134,12 @@ async function sample(options: SampleCommand): Promise<void> {
       onMade: async (order, made) => {
         await saveVideo(made, { ...order, comment: recipe(order), signal: signals.signal });
         renderer.close();
-        tell(order, { seconds: (performance.now() - startedAt) / 1000, json: options.json === true });
+        const seconds = (performance.now() - startedAt) / 1000;
         startedAt = performance.now();
+        const comparison = order.compare === undefined ? undefined : await compareFiles(order.path, order.compare);
+        tell(order, { seconds, comparison, json: options.json === true });
+        if (comparison === undefined || options.json === true) return;
+        printLine(`beside ${order.compare}: ${comparisonText(comparison)}`);
       },
     });
   } catch (error) {
@@ -170,10 +176,13 @@ function solverText({ solver, solverOrder, solverType, corrector, sigmas }: Orde
   return said.length === 0 ? solver : `${solver} (${said.join(", ")})`;
 }
 
-function tell(order: Order, { seconds, json }: { seconds: number; json: boolean }): void {
+function tell(
+  order: Order,
+  { seconds, comparison, json }: { seconds: number; comparison: VideoComparison | undefined; json: boolean },
+): void {
   const { path, tensorsPath, prompt, settings } = order;
   const files = { path, ...(tensorsPath === undefined ? {} : { tensors: tensorsPath }) };
-  if (json) return printLine(JSON.stringify({ ...files, seconds, prompt, ...settings }));
+  if (json) return printLine(JSON.stringify({ ...files, seconds, prompt, ...settings, comparison }));
   const { width, height, numFrames, fps, steps, guidanceScale, lowNoiseGuidanceScale: low, seed } = settings;
   const guidance = low === undefined || low === guidanceScale ? `${guidanceScale}` : `${guidanceScale} and ${low}`;
   printLine(

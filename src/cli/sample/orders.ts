@@ -5,6 +5,7 @@ import { ConfigError } from "../../base/mod.ts";
 import { figuresPath, type VideoCodec, videoCodec, videoForm } from "../../media/mod.ts";
 import type { ModelSource } from "../../wan/mod.ts";
 import { imageSize, readImage } from "../../train/mod.ts";
+import { checkComparable } from "./compare.ts";
 import { checkPictures, readLatents } from "./inputs.ts";
 import type { VideoOrder } from "./make.ts";
 import { readPromptFile } from "./prompt_file.ts";
@@ -16,6 +17,8 @@ export interface Order extends VideoOrder {
   readonly path: string;
   readonly tensorsPath: string | undefined;
   readonly codec: VideoCodec | undefined;
+  /** A video that it is compared with. */
+  readonly compare: string | undefined;
   /** The files that it is made from, as they were named. */
   readonly sources: Pick<VideoWishes, "image" | "lastImage" | "initialLatents">;
 }
@@ -103,14 +106,16 @@ function marked(path: string, mark: string): string {
  */
 export async function makeOrder(models: ModelSource, wished: Wished, owned: DisposableStack): Promise<Order> {
   const { wishes, ...rest } = wished;
-  const { image, lastImage, initialLatents } = wishes;
+  const { image, lastImage, initialLatents, compare } = wishes;
   const latents = initialLatents === undefined ? undefined : owned.use(readLatents(initialLatents));
   const given = { image: image === undefined ? undefined : await imageSize(image), latents: latents?.shape };
   const settings = completeSettings(models, { wishes, given });
+  if (compare !== undefined) await checkComparable(compare, { ...rest, settings });
   const read = async (path: string | undefined): Promise<Order["image"]> =>
     path === undefined ? undefined : owned.use(await readImage(path, { ...settings, image: models.variant.image }));
   return {
     ...rest,
+    compare,
     settings,
     latents,
     image: await read(image),

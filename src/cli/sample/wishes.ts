@@ -14,6 +14,7 @@ export interface VideoWishes extends SampleWishes {
   readonly lastImage?: string | undefined;
   readonly initialLatents?: string | undefined;
   readonly saveTensors?: string | undefined;
+  readonly compare?: string | undefined;
 }
 
 /** Adds the options to a command; their values are {@linkcode VideoWishes}. */
@@ -50,7 +51,8 @@ export function addVideoOptions(command: Command): void {
     .option("--image <file>", "picture or clip whose first frame the video begins with", nonEmpty)
     .option("--last-image <file>", "picture that the video ends with, for models that know one", nonEmpty)
     .option("--initial-latents <file>", "safetensors file with the starting noise, `latents` or its only tensor")
-    .option("--save-tensors <file>", "also write `latents` and `frames` as float32 safetensors");
+    .option("--save-tensors <file>", "also write `latents` and `frames` as float32 safetensors")
+    .option("--compare <video>", "say how close the video is to this one: PSNR and SSIM, in its luma", nonEmpty);
 }
 
 /**
