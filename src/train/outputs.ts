@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { makeFolder } from "../base/mod.ts";
-import type { RunConfig } from "../config/mod.ts";
+import { type OutputFormat, type RunConfig, savedFormats } from "../config/mod.ts";
 import type { Emit } from "../events/mod.ts";
 import {
   type AdapterComponent,
@@ -18,9 +18,6 @@ import { saveTrainedModels } from "./outputs_model.ts";
 import { componentOf, expertEnding, type SavedSession } from "./outputs_names.ts";
 import type { Trainee } from "./trainee.ts";
 
-/** A form of `save.formats`. */
-export type OutputFormat = RunConfig["save"]["formats"][number];
-
 const NAMINGS: Record<OutputFormat, AdapterNaming> = { diffusers: "diffusers", comfyui: "comfy", musubi: "musubi" };
 /** What the names of files end with: ComfyUI's are what most people look for. */
 const ENDINGS: Record<OutputFormat, string> = { diffusers: "-diffusers", comfyui: "", musubi: "-musubi" };
@@ -33,22 +30,25 @@ const ENDINGS: Record<OutputFormat, string> = { diffusers: "-diffusers", comfyui
  */
 export function saveOutputs(session: SavedSession, { folder, step }: { folder: string; step: number }): string[] {
   makeFolder(folder);
-  const { config: { save, method } } = session;
-  switch (method.kind) {
+  const formats = savedFormats(session.config);
+  switch (session.config.method.kind) {
     case "lora":
     case "dora":
     case "lokr":
-      return save.formats.flatMap((format) => saveFormat(session, { folder, step, format }));
+      return formats.flatMap((format) => saveFormat(session, { folder, step, format }));
     case "full":
       return saveTrainedModels(session, { folder, step });
     case "embedding":
-      return save.formats.map((format) => saveWord(session, { folder, step, format }));
+      return formats.map((format) => saveWord(session, { folder, step, format }));
   }
 }
 
 /** Says what a program of `save.formats` will leave out of the files for it. */
-export function warnOfFormats({ method, save: { formats } }: Pick<RunConfig, "method" | "save">, emit: Emit): void {
-  if (!formats.includes("diffusers") || !("textEncoder" in method) || method.textEncoder === undefined) return;
+export function warnOfFormats(config: Pick<RunConfig, "method" | "save">, emit: Emit): void {
+  const { method } = config;
+  if (!savedFormats(config).includes("diffusers") || !("textEncoder" in method) || method.textEncoder === undefined) {
+    return;
+  }
   emit({
     type: "warning",
     message: "diffusers loads no adapters of WAN's text encoder: there the run's LoRA works without them",

@@ -1,9 +1,9 @@
 /** A fully fine-tuned model: a folder in diffusers layout, and each transformer as a single file. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { savedFormats } from "../config/mod.ts";
 import { saveModel, saveSingleFile } from "../wan/mod.ts";
 import { overlaidWeights, tensorWeights, type Weights } from "../weights/mod.ts";
-
 import { describeTrained } from "./outputs_metadata.ts";
 import { componentOf, expertEnding, type SavedSession } from "./outputs_names.ts";
 import type { Trainee } from "./trainee.ts";
@@ -14,7 +14,8 @@ import type { Trainee } from "./trainee.ts";
  * @throws {DiskError} if the disk is too small or refuses
  */
 export function saveTrainedModels(session: SavedSession, { folder, step }: { folder: string; step: number }): string[] {
-  const { config: { name, save: { formats, dtype } }, trainees, models } = session;
+  const { config, trainees, models } = session;
+  const { name, save: { dtype } } = config, formats = savedFormats(config);
   using opened = new DisposableStack();
   const weightsOf = (trainee: Trainee): Weights => {
     const original = opened.use(models.openWeights(componentOf(trainee.expert)));

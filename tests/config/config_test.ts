@@ -10,6 +10,7 @@ import {
   presetNames,
   presetText,
   readPaths,
+  savedFormats,
 } from "../../src/config/mod.ts";
 import { withFolder } from "../support/tmp.ts";
 
@@ -157,7 +158,10 @@ Deno.test("missing keys are all named, with what they are", () => {
     'Cannot use --set save.formats: "save.formats" is ["musubi","diffusers"]; allowed is "comfyui" and "musubi" where ' +
     'method.kind is "lokr", as diffusers loads LoRAs and DoRAs alone.',
   ]);
-  parse(MINIMAL, ["method.kind=lokr", 'save.formats=["comfyui"]']);
+  const formats = (set: string[]): readonly string[] => savedFormats(parse(MINIMAL, set));
+  assert.deepEqual(formats([]), ["diffusers", "comfyui"]);
+  assert.deepEqual(formats(["method.kind=lokr"]), ["comfyui"]);
+  assert.deepEqual(formats(["method.kind=lokr", 'save.formats=["musubi"]']), ["musubi"]);
   assert.match(problems(MINIMAL, ["version=2"])[0] ?? "", /"version" is 2; allowed is 1/);
 });
 

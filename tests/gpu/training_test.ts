@@ -122,7 +122,7 @@ for (const dtype of ["float32", "bfloat16"] as const) {
 const METHODS: Readonly<Record<string, Sections>> = {
   LoRA: { method: { kind: "lora", rank: 4 } },
   DoRA: { method: { kind: "dora", rank: 4 } },
-  LoKr: { method: { kind: "lokr", rank: 2, factor: 4 }, save: { formats: ["comfyui"] } },
+  LoKr: { method: { kind: "lokr", rank: 2, factor: 4 } },
   "full fine-tuning": FULL,
   "averages kept": { ...LORA, optim: { ema: {} } },
   "gradients accumulated": { ...LORA, train: { gradientAccumulation: 2 } },

@@ -1,5 +1,5 @@
 /** What a run leaves on the disk, at most. */
-import type { SettledConfig } from "../../config/mod.ts";
+import { savedFormats, type SettledConfig } from "../../config/mod.ts";
 import { dtypeSize } from "../../torch/mod.ts";
 import { isDue } from "../../train/mod.ts";
 import { type ModelSource, transformerShapes, umt5Shapes, vaeShapes } from "../../wan/mod.ts";
@@ -27,7 +27,7 @@ export function diskUse(
   { save, validation, method }: Pick<SettledConfig, "save" | "validation" | "method">,
   { experts, models, stepsPerEpoch }: { experts: readonly ExpertSizes[]; models: ModelSource; stepsPerEpoch: number },
 ): DiskUse {
-  const { keep, keepEverySteps, intermediate, formats, dtype } = save;
+  const { keep, keepEverySteps, intermediate, dtype } = save, formats = savedFormats({ method, save });
   const sum = (of: (expert: ExpertSizes) => number): number => experts.reduce((total, one) => total + of(one), 0);
   const steps = sum((expert) => expert.steps), best = validation === undefined ? 0 : 1;
   const saves = Array.from({ length: Math.max(0, steps - 1) }, (_, i) => i + 1)

@@ -1,7 +1,7 @@
 /** Section `save`: checkpoints and the files that come out. */
 
 import { z } from "zod";
-import { count, field, section } from "./field.ts";
+import { auto, count, field, section } from "./field.ts";
 
 /** Schema of `save`. */
 export const saveSchema = section({
@@ -32,10 +32,11 @@ export const saveSchema = section({
     unit: "optimizer steps",
     description: "Checkpoints at multiples of this are never removed.",
   }),
-  formats: field(z.array(z.enum(["diffusers", "comfyui", "musubi"])).min(1).default(["diffusers", "comfyui"]), {
+  formats: field(auto(z.array(z.enum(["diffusers", "comfyui", "musubi"])).min(1)).default("auto"), {
     title: "Formats",
     description:
-      "Forms in which what was trained is written: for diffusers, for ComfyUI, for musubi-tuner and its kin.",
+      "Forms in which what was trained is written: for diffusers, for ComfyUI, for musubi-tuner and its kin. Auto: for the " +
+      "first two, but for a LoKr, which diffusers does not load.",
   }),
   intermediate: field(z.boolean().default(false), {
     title: "Intermediate results",
