@@ -5,7 +5,7 @@ import type { Emit } from "../events/mod.ts";
 import type { RunFolder } from "../runs/mod.ts";
 import type { Change } from "./changes.ts";
 import { loadCheckpoint, type TrainState } from "./checkpoint.ts";
-import { freshJournal, type Journal, journalOf } from "./journal.ts";
+import { freshJournal, type Journal, journalOf, type StepsTaken } from "./journal.ts";
 import { describeNoise } from "./noise.ts";
 import type { Session } from "./setup.ts";
 import type { Trainee } from "./trainee.ts";
@@ -35,7 +35,7 @@ export function begin(session: Session, options: BeginOptions): { first: number;
   const configHashes = [...folder.configHashes, folder.configHash];
   const first = latest === undefined ? 0 : loadCheckpoint(latest, { configHashes, state, changes });
   const journal = latest === undefined ? freshJournal() : journalOf(latest);
-  journal.taken ??= stepsTaken(session, { folder, first, steps });
+  journal.taken ??= stepsTaken(session, { folder, first });
   refuseFewerSteps(trainees, { steps, taken: journal.taken });
   if (options.config !== undefined && changes.length > 0) folder.reconfigure(options.config);
   if (typeof latest?.manifest.dataFingerprint === "string" && latest.manifest.dataFingerprint !== dataset.fingerprint) {
@@ -61,10 +61,11 @@ export function begin(session: Session, options: BeginOptions): { first: number;
 }
 
 /** Steps of each expert before a checkpoint that does not say so: by what the run recorded, else as its config has them. */
-function stepsTaken(
+export function stepsTaken(
   { trainees, config: { train: { switchEvery } } }: Session,
-  { folder, first, steps }: { folder: RunFolder; first: number; steps: readonly number[] },
+  { folder, first }: { folder: RunFolder; first: number },
 ): Record<string, number> {
+  const steps = trainees.map(({ config }) => config.train.steps);
   const recorded = trainees.map(({ expert }) =>
     trainees.length === 1 ? first : folder.metrics(`loss.${expert}`).filter(({ step }) => step <= first).length
   );
@@ -77,7 +78,7 @@ function stepsTaken(
 /** @throws {RunError} if an expert has taken more steps than it is to take in all */
 function refuseFewerSteps(
   trainees: readonly Trainee[],
-  { steps, taken }: { steps: readonly number[]; taken: Readonly<Record<string, number>> },
+  { steps, taken }: { steps: readonly number[]; taken: StepsTaken },
 ): void {
   trainees.forEach(({ expert }, i) => {
     const [wanted = 0, before = 0] = [steps[i], taken[expert]];

@@ -21,6 +21,8 @@ const schema = z.strictObject({
   validation: validation.optional(),
 });
 
+/** The steps that each expert has taken, by its name. */
+export type StepsTaken = Readonly<Record<string, number>>;
 /** What a run remembers. */
 export type Journal = z.output<typeof schema>;
 /** What it remembers of its validation. */

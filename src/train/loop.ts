@@ -11,10 +11,10 @@ import type { RunFolder, Wish } from "../runs/mod.ts";
 import { wholeCheckpoints } from "../runs/mod.ts";
 import { useAverages } from "./average.ts";
 import type { ClipBatch } from "./batch.ts";
-import { begin } from "./begin.ts";
+import { begin, stepsTaken } from "./begin.ts";
 import type { Change } from "./changes.ts";
 import { loadCheckpoint, stateOf, type TrainState } from "./checkpoint.ts";
-import { type Journal, lossLimit, rememberStep } from "./journal.ts";
+import { type Journal, journalOf, lossLimit, rememberStep, type StepsTaken } from "./journal.ts";
 import { judgeStep } from "./judge.ts";
 import { Meter } from "./meter.ts";
 import { breathe, isStop, Occasions } from "./occasions.ts";
@@ -176,17 +176,20 @@ function finish(
   options: TrainOptions & { state: TrainState; journal: Journal; step: number },
 ): void {
   const { folder, emit, state, journal, step, observer } = options;
-  const save = (place: { folder: string; step: number }): void => {
-    using _ = useAverages(session.trainees);
-    if (place.step === step) observer?.onTrained?.(session);
+  const save = (place: { folder: string; taken: StepsTaken }): void =>
     emit({ type: "outputs", paths: saveOutputs(session, place) });
-  };
-  save({ folder: folder.outputsDir, step });
+  {
+    using _ = useAverages(session.trainees);
+    observer?.onTrained?.(session);
+    save({ folder: folder.outputsDir, taken: journal.taken ?? {} });
+  }
   const { validation } = journal;
   const best = wholeCheckpoints(folder.checkpointsDir).find((checkpoint) => checkpoint.step === validation?.best?.step);
   if (best === undefined || best.step === step) return;
   loadCheckpoint(best, { configHashes: folder.configHashes, state });
-  save({ folder: join(folder.outputsDir, "best"), step: best.step });
+  const { taken = stepsTaken(session, { folder, first: best.step }) } = journalOf(best);
+  using _ = useAverages(session.trainees);
+  save({ folder: join(folder.outputsDir, "best"), taken });
 }
 
 /** How the steps of a session ask for their data. */

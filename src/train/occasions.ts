@@ -85,7 +85,7 @@ export class Occasions {
     if (!save.intermediate || step === 0 || step === this.#options.numSteps) return;
     const place = join(folder.outputsDir, `step-${String(step).padStart(8, "0")}`);
     using _ = useAverages(this.#session.trainees);
-    emit({ type: "outputs", paths: saveOutputs(this.#session, { folder: place, step }) });
+    emit({ type: "outputs", paths: saveOutputs(this.#session, { folder: place, taken: journal.taken ?? {} }) });
   }
 
   /** Makes the samples that the config asks for; a stop cuts it short. */

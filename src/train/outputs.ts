@@ -16,6 +16,7 @@ import {
 import { describeTrained } from "./outputs_metadata.ts";
 import { saveTrainedModels } from "./outputs_model.ts";
 import { componentOf, expertEnding, type SavedSession } from "./outputs_names.ts";
+import type { StepsTaken } from "./journal.ts";
 import type { Trainee } from "./trainee.ts";
 
 const NAMINGS: Record<OutputFormat, AdapterNaming> = { diffusers: "diffusers", comfyui: "comfy", musubi: "musubi" };
@@ -24,22 +25,22 @@ const ENDINGS: Record<OutputFormat, string> = { diffusers: "-diffusers", comfyui
 
 /**
  * Writes what a session has trained, in each format that the config names.
- * @param options.step steps taken
+ * @param options.taken the steps that each expert has taken
  * @returns the paths written
  * @throws {DiskError} if the disk refuses; files of the same name stay whole
  */
-export function saveOutputs(session: SavedSession, { folder, step }: { folder: string; step: number }): string[] {
+export function saveOutputs(session: SavedSession, { folder, taken }: { folder: string; taken: StepsTaken }): string[] {
   makeFolder(folder);
   const formats = savedFormats(session.config);
   switch (session.config.method.kind) {
     case "lora":
     case "dora":
     case "lokr":
-      return formats.flatMap((format) => saveFormat(session, { folder, step, format }));
+      return formats.flatMap((format) => saveFormat(session, { folder, taken, format }));
     case "full":
-      return saveTrainedModels(session, { folder, step });
+      return saveTrainedModels(session, { folder, taken });
     case "embedding":
-      return formats.map((format) => saveWord(session, { folder, step, format }));
+      return formats.map((format) => saveWord(session, { folder, taken, format }));
   }
 }
 
@@ -60,7 +61,7 @@ type AdapterMaps = Readonly<Partial<Record<AdapterComponent, AdapterMap>>>;
 
 interface FormatOptions {
   readonly folder: string;
-  readonly step: number;
+  readonly taken: StepsTaken;
   readonly format: OutputFormat;
 }
 
@@ -92,20 +93,21 @@ function saveMaps(
     maps: AdapterMaps;
   },
 ): string {
-  const { folder, step, format, ending, of, maps } = options;
+  const { folder, taken, format, ending, of, maps } = options;
   const { config } = session;
   const path = join(folder, `${config.name}${ending}${ENDINGS[format]}.safetensors`);
+  const isText = Object.keys(maps).every((component) => component === "text_encoder");
   const foldAlpha = format === "comfyui" && config.method.kind === "lora";
   saveAdapters(path, maps, {
     naming: NAMINGS[format],
     dtype: config.save.dtype,
     foldAlpha,
-    metadata: describeTrained(session, { of, step, folded: foldAlpha }),
+    metadata: describeTrained(session, { of, taken, folded: foldAlpha, isText }),
   });
   return path;
 }
 
-function saveWord(session: SavedSession, { folder, step, format }: FormatOptions): string {
+function saveWord(session: SavedSession, { folder, taken, format }: FormatOptions): string {
   const { config, text, trainees } = session;
   const word = text?.word;
   if (word === undefined) throw new TypeError("a session without a word in training");
@@ -114,7 +116,7 @@ function saveWord(session: SavedSession, { folder, step, format }: FormatOptions
     ...word,
     form: format === "comfyui" ? "comfy" : format === "musubi" ? "params" : "diffusers",
     dtype: config.save.dtype,
-    metadata: describeTrained(session, { of: trainees, step, folded: false }),
+    metadata: describeTrained(session, { of: trainees, taken, folded: false }),
   });
   return path;
 }

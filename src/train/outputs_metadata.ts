@@ -4,27 +4,34 @@ import { stableHash } from "../base/mod.ts";
 import type { RunConfig } from "../config/mod.ts";
 import { NUM_TRAIN_TIMESTEPS } from "../wan/mod.ts";
 import { describeLora, type LoraFacts } from "../weights/mod.ts";
+import type { StepsTaken } from "./journal.ts";
+import type { TrainedWord } from "./methods/embedding.ts";
 import { resolveRate } from "./optimizer.ts";
 import type { Session } from "./setup.ts";
 import type { Trainee } from "./trainee.ts";
 
+/** What of a new word is told. */
+type Word = Pick<TrainedWord, "numVectors">;
+
 /**
  * Header entries for a file.
  * @param options.of the experts that are in it
- * @param options.step steps of the run
+ * @param options.taken the steps that each expert has taken
  * @param options.folded whether a LoRA's scale is part of its factors
  * @param options.isWhole whether it is for every part of a model, and so not for one expert; false if absent
+ * @param options.isText whether the text encoder's adapters alone are in it; false if absent
  */
 export function describeTrained(
-  session: Pick<Session, "config" | "trainees" | "variant">,
-  { of, step, folded, isWhole = false }: {
+  session: Pick<Session, "config" | "variant"> & { readonly text?: { readonly word: Word | undefined } | undefined },
+  { of, taken, folded, isWhole = false, isText = false }: {
     of: readonly Trainee[];
-    step: number;
+    taken: StepsTaken;
     folded: boolean;
     isWhole?: boolean;
+    isText?: boolean;
   },
 ): Record<string, string> {
-  const { config, variant } = session;
+  const { config, text, variant } = session;
   const [first] = of;
   const own = first?.config ?? config;
   const alone = !isWhole && of.length === 1 && first !== undefined && first.expert !== "only" ? first : undefined;
@@ -32,8 +39,8 @@ export function describeTrained(
   const facts: LoraFacts = {
     title: config.name,
     architecture: variant,
-    ...methodFacts(own),
-    steps: step,
+    ...methodFacts(own, { word: text?.word, isText }),
+    steps: of.reduce((sum, { expert }) => sum + (taken[expert] ?? 0), 0),
     seed: config.train.seed,
     learningRate: resolveRate(own),
     optimizer: own.optim.name,
@@ -46,10 +53,17 @@ export function describeTrained(
   return describeLora(facts, { folded });
 }
 
-function methodFacts({ method }: RunConfig): Pick<LoraFacts, "rank" | "alpha" | "module"> {
+function methodFacts(
+  { method }: RunConfig,
+  { word, isText }: { word: Word | undefined; isText: boolean },
+): Pick<LoraFacts, "rank" | "alpha" | "module"> {
   if (method.kind === "full") return { rank: 0, alpha: 0, module: "full" };
-  if (method.kind === "embedding") return { rank: method.vectors, alpha: method.vectors, module: "embedding" };
-  const { kind, rank, alpha = rank, rankStabilized } = method;
+  if (method.kind === "embedding") {
+    const { numVectors } = word ?? { numVectors: method.vectors };
+    return { rank: numVectors, alpha: numVectors, module: "embedding" };
+  }
+  const { kind, rankStabilized, textEncoder } = method;
+  const { rank, alpha = rank } = isText && textEncoder !== undefined ? textEncoder : method;
   return { rank, alpha: rankStabilized ? alpha * Math.sqrt(rank) : alpha, module: kind };
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { savedFormats } from "../config/mod.ts";
 import { saveModel, saveSingleFile } from "../wan/mod.ts";
 import { overlaidWeights, tensorWeights, type Weights } from "../weights/mod.ts";
+import type { StepsTaken } from "./journal.ts";
 import { describeTrained } from "./outputs_metadata.ts";
 import { componentOf, expertEnding, type SavedSession } from "./outputs_names.ts";
 import type { Trainee } from "./trainee.ts";
@@ -13,7 +14,10 @@ import type { Trainee } from "./trainee.ts";
  * @returns the paths written
  * @throws {DiskError} if the disk is too small or refuses
  */
-export function saveTrainedModels(session: SavedSession, { folder, step }: { folder: string; step: number }): string[] {
+export function saveTrainedModels(
+  session: SavedSession,
+  { folder, taken }: { folder: string; taken: StepsTaken },
+): string[] {
   const { config, trainees, models } = session;
   const { name, save: { dtype } } = config, formats = savedFormats(config);
   using opened = new DisposableStack();
@@ -23,7 +27,7 @@ export function saveTrainedModels(session: SavedSession, { folder, step }: { fol
   };
   const replace = trainees.map((trainee) => [trainee, weightsOf(trainee)] as const);
   const describe = (of: readonly Trainee[], isWhole = false): Record<string, string> =>
-    describeTrained(session, { of, step, folded: false, isWhole });
+    describeTrained(session, { of, taken, folded: false, isWhole });
   const paths: string[] = [];
   if (formats.includes("diffusers")) {
     const path = join(folder, name);

@@ -103,7 +103,7 @@ Deno.test("one expert trained whole: the other is saved as it was to the bit", (
     }, (session) => {
       assert.deepEqual(session.trainees.map(({ expert }) => expert), ["low"]);
       takeSteps(session);
-      const [whole = "", ...singles] = saveOutputs(session, { folder: join(folder, "out"), step: 1 });
+      const [whole = "", ...singles] = saveOutputs(session, { folder: join(folder, "out"), taken: { low: 1 } });
       assert.deepEqual(singles.map((path) => basename(path)), ["run-low-noise.safetensors"]);
       const experts = [singles[0] ?? "", join(whole, "transformer"), join(whole, "transformer_2")].map((path) => {
         using weights = openWeights(path);
@@ -179,7 +179,7 @@ Deno.test("both experts' files: two in each naming, whose names and headers say 
   withFolder((folder) =>
     withSession({ folder, sections: { ...BOTH, train: { steps: 1, switchEvery: 1 } } }, (session) => {
       takeSteps(session);
-      const paths = saveOutputs(session, { folder, step: 2 });
+      const paths = saveOutputs(session, { folder, taken: { high: 1, low: 2 } });
       assert.deepEqual(paths.map((path) => basename(path)), [
         "run-high-noise-diffusers.safetensors",
         "run-low-noise-diffusers.safetensors",
@@ -191,8 +191,8 @@ Deno.test("both experts' files: two in each naming, whose names and headers say 
       for (const [i, path] of paths.entries()) {
         using weights = openWeights(path);
         const { metadata } = weights;
-        const facts = [expertInHeader(metadata), metadata.get("modelspec.timestep_range")];
-        assert.deepEqual(facts, i % 2 === 0 ? ["high", "875,1000"] : ["low", "0,875"]);
+        const facts = [expertInHeader(metadata), metadata.get("modelspec.timestep_range"), metadata.get("ss_steps")];
+        assert.deepEqual(facts, i % 2 === 0 ? ["high", "875,1000", "1"] : ["low", "0,875", "2"]);
       }
       const [diffusersHigh = "", diffusersLow = "", high = ""] = paths;
       for (const path of [diffusersHigh, diffusersLow]) { // as diffusers takes either, see saveAdapters

@@ -126,7 +126,7 @@ for (const [name, sections] of Object.entries(METHODS)) {
         assert(distance(trained, before) > 1e-4, "nothing was learned");
         const { kind } = session.config.method;
         const out = join(folder, "out");
-        const paths = saveOutputs(session, { folder: out, step: 4 });
+        const paths = saveOutputs(session, { folder: out, taken: { only: 4 } });
         assert.deepEqual(readdirSync(out).sort(), paths.map((path) => path.slice(out.length + 1)).sort());
         for (const path of paths) {
           if (kind === "full" && !statSync(path).isDirectory()) continue; // below
@@ -148,7 +148,7 @@ Deno.test("a fully trained model's single file holds what the folder does", () =
   withFolder(async (folder) => {
     await withSession({ folder, sections: { method: { kind: "full" }, train: { steps: 1 } } }, (session) => {
       takeSteps(session);
-      const [whole = "", single = ""] = saveOutputs(session, { folder, step: 1 });
+      const [whole = "", single = ""] = saveOutputs(session, { folder, taken: { only: 1 } });
       const files = {
         vae: join(TI2V, "vae"),
         textEncoder: join(TI2V, "text_encoder"),

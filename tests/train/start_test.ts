@@ -20,7 +20,7 @@ async function saved(folder: string, { method, form }: { method: Sections[string
   const sections = { method, train: { steps: 1 }, save: { dtype: "float32", formats: [form] }, ...extra(method) };
   await withSession({ folder, sections }, (session) => {
     takeSteps(session);
-    [path = ""] = saveOutputs(session, { folder: join(folder, form), step: 1 });
+    [path = ""] = saveOutputs(session, { folder: join(folder, form), taken: { only: 1 } });
   });
   return path;
 }

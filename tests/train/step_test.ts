@@ -153,7 +153,9 @@ Deno.test("saveOutputs() writes the same bytes for the same adapters", async () 
         models,
         variant: "wan2.2-ti2v-5b",
       };
-      const bytes = [1, 2].map(() => saveOutputs(session, { folder, step: 3 }).map((path) => Deno.readFileSync(path)));
+      const bytes = [1, 2].map(() =>
+        saveOutputs(session, { folder, taken: { only: 3 } }).map((path) => Deno.readFileSync(path))
+      );
       assert.deepEqual(bytes[0], bytes[1]);
       assert.equal(bytes[0]?.length, 2);
     });
