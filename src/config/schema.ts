@@ -17,8 +17,8 @@ import { validationSchema } from "./sections/validation.ts";
 /** Bytes that a name may have: files of the run end in more, and their names may have 255. */
 const NAME_BYTES = 180;
 
-const NAME = `a file's name: text of at most ${NAME_BYTES} bytes in UTF-8, without /, \\ and control characters, and ` +
-  "neither . nor ..";
+const NAME = `a file's name: text of at most ${NAME_BYTES} bytes in UTF-8, other than . and .., without /, \\ and ` +
+  "control characters";
 
 /** A name that folders and files can have. */
 const nameSchema = z.string().regex(/^(?!\.{1,2}$)[^/\\\p{Cc}]+$/u)

@@ -13,10 +13,10 @@ import {
   saveAdapters,
   saveEmbedding,
 } from "../weights/mod.ts";
+import type { StepsTaken } from "./journal.ts";
 import { describeTrained } from "./outputs_metadata.ts";
 import { saveTrainedModels } from "./outputs_model.ts";
 import { componentOf, expertEnding, type SavedSession } from "./outputs_names.ts";
-import type { StepsTaken } from "./journal.ts";
 import type { Trainee } from "./trainee.ts";
 
 const NAMINGS: Record<OutputFormat, AdapterNaming> = { diffusers: "diffusers", comfyui: "comfy", musubi: "musubi" };
