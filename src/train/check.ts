@@ -23,7 +23,7 @@ import { givenSigmas, noiseLaw, rangeOf } from "./timesteps.ts";
 export function checkRun(config: RunConfig, models: ModelSource): void {
   const { variant, boundary, transformerConfig } = models;
   const { sample, method } = config;
-  checkGivenFrames(config, variant);
+  checkGivenFrames(config.train, variant);
   if (sample !== undefined) {
     checkSamplePictures(sample, variant);
     guidanceOf(sample, variant);

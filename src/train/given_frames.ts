@@ -1,6 +1,7 @@
 /** Which frames a model can be given in training. */
 import { ConfigError } from "../base/mod.ts";
-import type { RunConfig } from "../config/mod.ts";
+import type { TrainConfig } from "../config/mod.ts";
+import type { Emit } from "../events/mod.ts";
 import type { Variant } from "../wan/mod.ts";
 
 const GIVEN = {
@@ -11,43 +12,36 @@ const GIVEN = {
 
 /** Refuses settings about given frames that a model has no use for. @throws {ConfigError} */
 export function checkGivenFrames(
-  { train: { imageConditioning, conditioningNoise }, data: { numFrames } }: {
-    readonly train: Pick<RunConfig["train"], "imageConditioning" | "conditioningNoise">;
-    readonly data: Pick<RunConfig["data"], "numFrames">;
-  },
+  { imageConditioning, conditioningNoise }: Pick<TrainConfig, "imageConditioning" | "conditioningNoise">,
   { title, image }: Pick<Variant, "title" | "image">,
-): void {
-  const refused = imageConditioning > 0 && image !== "first-frame"
-    ? "imageConditioning"
-    : conditioningNoise > 0 && image === "none"
-    ? "conditioningNoise"
-    : undefined;
-  if (refused === undefined) return refuseIdle({ imageConditioning, conditioningNoise, numFrames, image });
-  throw new ConfigError(`Cannot use train.${refused} with ${title}: ${GIVEN[image]}.`, {
-    cure: `leave train.${refused} out`,
-  });
-}
-
-/** Refuses what would change nothing for a model that may be given the first frame. */
-function refuseIdle(
-  { imageConditioning, conditioningNoise, numFrames, image }: {
-    imageConditioning: number;
-    conditioningNoise: number;
-    numFrames: number | readonly number[];
-    image: Variant["image"];
-  },
 ): void {
   if (conditioningNoise > 0 && imageConditioning === 0 && image === "first-frame") {
     throw new ConfigError("Cannot use train.conditioningNoise: no clip is given its first frame.", {
       cure: "set train.imageConditioning above 0, or leave train.conditioningNoise out",
     });
   }
-  if (imageConditioning > 0 && Math.max(...[numFrames].flat()) === 1) {
-    throw new ConfigError(
-      "Cannot use train.imageConditioning: with data.numFrames 1 there is nothing to make of a frame.",
-      {
-        cure: "leave train.imageConditioning out, or train on clips of more frames",
-      },
-    );
-  }
+  const refused = imageConditioning > 0 && image !== "first-frame"
+    ? "imageConditioning"
+    : conditioningNoise > 0 && image === "none"
+    ? "conditioningNoise"
+    : undefined;
+  if (refused === undefined) return;
+  throw new ConfigError(`Cannot use train.${refused} with ${title}: ${GIVEN[image]}.`, {
+    cure: `leave train.${refused} out`,
+  });
+}
+
+/** Says that no clip has a frame to be given, as all are single ones. */
+export function warnOfStills(
+  { imageConditioning }: Pick<TrainConfig, "imageConditioning">,
+  { items, emit }: { items: { sizes(): Iterable<{ readonly frames: number }> }; emit: Emit },
+): void {
+  if (imageConditioning === 0) return;
+  for (const { frames } of items.sizes()) if (frames > 1) return;
+  emit({
+    type: "warning",
+    message:
+      "train.imageConditioning changes nothing here: all clips are of one frame, so there is nothing to make of it",
+    cure: "set it to 0, or train on clips of more frames",
+  });
 }

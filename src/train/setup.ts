@@ -18,6 +18,7 @@ import { installedCards } from "./cards.ts";
 import { checkNames, checkRun } from "./check.ts";
 import { folderEncoders } from "./encoders.ts";
 import { warnOfStart } from "./methods/adapter_start.ts";
+import { warnOfStills } from "./given_frames.ts";
 import { heldOutOf, splitDataset, withHeldOutSources } from "./held_out.ts";
 import { settleSteps, warnOfWarmUp } from "./length.ts";
 import { configOf, fitsBoth, trainedExperts } from "./experts.ts";
@@ -97,6 +98,7 @@ export async function setUp(
   using stack = new DisposableStack();
   const prepared = stack.use(await encodeClips(given, { models, device, emit, signal, onReport }));
   const { training: dataset, heldOut } = splitDataset(prepared, given);
+  warnOfStills(given.train, { items: dataset.items, emit });
   const config = settleSteps(given, { batchesPerEpoch: dataset.batchesPerEpoch(given.train) });
   signal?.throwIfAborted();
 
