@@ -37,3 +37,10 @@ Deno.test("tokensIn() finds whole words, of several that begin at a place the lo
   assert.deepEqual([...tokensIn("two<my-cat>s and my-cats", ["<my-cat>", "my-cat"])], ["<my-cat>"]);
   assert.deepEqual([...tokensIn("a cat", [])], []);
 });
+
+Deno.test("learnTokens() refuses a token that no prompt has once it is cleaned", () => {
+  const learn = (token: string): unknown => learnTokens(PLAIN, [{ token, numVectors: 1 }]);
+  assert.throws(() => learn("&lt;x&gt;"), /prompts are cleaned, and then have <x> in its place/);
+  assert.throws(() => learn("ﬁsh"), /have fish in its place/);
+  learn("<x>");
+});
