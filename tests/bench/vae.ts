@@ -4,9 +4,8 @@
  * decoding with a VAE at its published widths and random weights, in float32 on the host. Fails where the work takes more
  * than its bound, or where decoded pixels are not finite. `--tiles` ends after so many: memory is at its height with the
  * first ones, as each goes through all frames; only the video fills up as they come, so it is added in full.
- * Measured with 2.1, on one thread beside other work: all of 1280x720x17 in 12 tiles of 384x304 took 0.68 GiB of weights
- * and program, 2.10 GiB of work and 0.18 GiB of video, 5321 s. With 2.2, on two threads beside other work: the first 2 of
- * its 12 tiles took 2.82 GiB, 1.82 GiB and 0.18 GiB, 1779 s.
+ * Measured on two threads beside other work, the first 2 of the 12 tiles of 384x304 of 1280x720x17: with 2.1 0.67 GiB of weights
+ * and program, 1.76 GiB of work and 0.18 GiB of video, 632 s; with 2.2 2.81, 1.47 and 0.18 GiB, 892 s.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
