@@ -24,10 +24,6 @@ export interface FairseqAdafactorOptions extends RoundingOptions {
   readonly weightDecay: number;
   /** Makes steps as large as the tensor, times the learning rate. */
   readonly scaleParameter: boolean;
-  /** Takes min(0.01, 1/√t) for the learning rate; the one a step is given is not used. */
-  readonly relativeStep: boolean;
-  /** With `relativeStep`: rises from nothing, min(1e-6·t, 1/√t). */
-  readonly warmupInit: boolean;
 }
 
 type Slots = {
@@ -43,9 +39,8 @@ export function fairseqAdafactor(params: readonly Tensor[], options: FairseqAdaf
   return new RuleOptimizer<Slots>(params, {
     rounding: options.rounding,
     slots: (param) => ({ ...(beta1 === null ? {} : { exp_avg: zerosLike(param) }), ...startSquares(param) }),
-    at: (step, learningRate) => {
+    at: (step, rate) => {
       const kept = 1 - step ** decayRate;
-      const rate = options.relativeStep ? relativeRate(step, options) : learningRate;
       return ({ param, gradient, slots }) => {
         const size = scaleParameter ? rootMeanSquare(param).clamp(eps2).mul(rate) : rate;
         const update = inverseRoot(gradient.square().add(eps1), { slots, kept }).mul(gradient);
@@ -59,8 +54,11 @@ export function fairseqAdafactor(params: readonly Tensor[], options: FairseqAdaf
   });
 }
 
-/** The rate that `relativeStep` takes. @param step counted from 1 */
-export function relativeRate(step: number, { warmupInit }: Pick<FairseqAdafactorOptions, "warmupInit">): number {
+/**
+ * The rate of steps that need none to be set: min(0.01, 1/√t), or from nothing up, min(1e-6·t, 1/√t).
+ * @param step t, counted from 1
+ */
+export function relativeRate(step: number, { warmupInit }: { warmupInit: boolean }): number {
   return Math.min(warmupInit ? 1e-6 * step : 1e-2, 1 / Math.sqrt(step));
 }
 

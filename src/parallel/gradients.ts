@@ -12,8 +12,8 @@ export class GradientStore implements Disposable {
   }
 
   /**
-   * Adds a gradient, which the caller gives up. The first one is taken over; it is copied where others have its elements too, as autograd may give two
-   * parameters one tensor, and clipping works in place.
+   * Adds a gradient, which the caller gives up. The first one is taken over; it is copied where others have its elements too, as
+   * autograd may give two parameters one tensor, and clipping works in place.
    */
   add(param: Tensor, gradient: Tensor): void {
     const sum = this.#sums.get(param);

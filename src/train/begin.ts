@@ -11,11 +11,13 @@ import type { Session } from "./setup.ts";
 import type { Trainee } from "./trainee.ts";
 import { turns } from "./turns.ts";
 
+/** How it begins; the rest is as in `TrainOptions`. */
 export interface BeginOptions {
   readonly folder: RunFolder;
   readonly emit: Emit;
+  /** What a checkpoint is copied into. */
   readonly state: TrainState;
-  /** Steps that each trainee takes in all */
+  /** Steps that each trainee takes in all. */
   readonly steps: readonly number[];
   readonly resume: boolean;
   readonly config?: RunConfig;

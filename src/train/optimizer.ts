@@ -172,8 +172,7 @@ function makePart(
     case "schedule-free":
       return scheduleFree(params, settings);
     case "adafactor":
-      // Its own rate comes as the learning rate, so that groups have their share of it.
-      return fairseqAdafactor(params, { ...settings, decayRate: settings.decayPower, relativeStep: false });
+      return fairseqAdafactor(params, { ...settings, decayRate: settings.decayPower });
     case "adafactor-torch":
       return adafactor(params, { ...settings, beta2Decay: settings.decayPower, eps: [null, settings.minSize] });
     case "lion":

@@ -89,7 +89,10 @@ Deno.test("convert model: diffusers to single files and back bit for bit", () =>
     const words = ["convert", "model", TI2V, "words", "--to", "original", "--tokenizer", "tokenizer.json"];
     const warned = await run(words);
     assert.equal(warned.code, 0, warned.stderr);
-    assert.match(warned.stderr, /^warning: ComfyUI needs .* no spiece\.model at tokenizer\.json\. .*--tokenizer/m);
+    assert.match(
+      warned.stderr,
+      /^wantune: warning: ComfyUI needs .* no spiece\.model at tokenizer\.json\. .*--tokenizer/m,
+    );
     const itself = ["convert", "model", "back", "back", "--to", "original", "--force"];
     assertRefused(await run(itself), 2, /Cannot write "back" over "back", which is read for it\./);
     const forced = await run(["convert", "model", TI2V, "back", "--to", "diffusers", "--dtype", "bfloat16", "--force"]);

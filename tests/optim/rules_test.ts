@@ -13,6 +13,7 @@ import {
   PartedOptimizer,
   prodigy,
   radam,
+  relativeRate,
   rmsprop,
   scheduleFree,
   sgd,
@@ -39,8 +40,6 @@ const FAIRSEQ = {
   beta1: 0.9,
   weightDecay: 0.01,
   scaleParameter: true,
-  relativeStep: false,
-  warmupInit: false,
 } as const;
 const PRODIGY = { dCoef: 1, growthRate: null, biasCorrection: true, safeguardWarmup: true } as const;
 const OPTIMIZERS: Record<string, (params: Tensor[]) => Optimizer> = {
@@ -110,12 +109,14 @@ Deno.test("RuleOptimizer.step() refuses gradients of another number before it co
   });
 });
 
-Deno.test("fairseqAdafactor() with relative steps needs no learning rate", () => {
+Deno.test("fairseqAdafactor() takes steps as large as the tensor times the rate, which relativeRate() has without one being set", () => {
   leakFree(() => {
     const param = tensor([1]);
-    using optimizer = fairseqAdafactor([param], { ...FAIRSEQ, weightDecay: 0, beta1: null, relativeStep: true });
-    optimizer.step([tensor([3])], NaN);
+    using optimizer = fairseqAdafactor([param], { ...FAIRSEQ, weightDecay: 0, beta1: null });
+    optimizer.step([tensor([3])], relativeRate(1, { warmupInit: false }));
     assert(Math.abs(param.item() - 0.99) < 1e-6); // 1 % of its size
+    assert.equal(relativeRate(40_000, { warmupInit: false }), 1 / 200);
+    assert.equal(relativeRate(3, { warmupInit: true }), 3e-6);
   });
 });
 

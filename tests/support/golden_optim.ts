@@ -10,6 +10,7 @@ import {
   nadam,
   type Optimizer,
   radam,
+  relativeRate,
   rmsprop,
   sgd,
 } from "../../src/optim/mod.ts";
@@ -109,8 +110,6 @@ const MAKERS: Record<string, Maker> = {
       beta1: o.beta1,
       weightDecay: o.weight_decay,
       scaleParameter: o.scale_parameter,
-      relativeStep: o.relative_step,
-      warmupInit: o.warmup_init,
     })),
   "torch.optim.Muon": maker(Muon, (params, o) =>
     muon(params, {
@@ -126,7 +125,11 @@ const MAKERS: Record<string, Maker> = {
 const OptimizerSchema = z.looseObject({
   produced_by: z.looseObject({ entry_point: z.string() }),
   parameters: z.array(z.string()),
-  hyperparameters: z.looseObject({ lr: z.number().nullable() }),
+  hyperparameters: z.looseObject({
+    lr: z.number().nullable(),
+    relative_step: z.boolean().default(false),
+    warmup_init: z.boolean().default(false),
+  }),
 });
 
 /** Kind `optimizer`: parameters after each of the steps, whose gradients are given. */
@@ -138,11 +141,12 @@ export function runOptimizerCase(dir: string): ReturnType<typeof compareCase> {
     if (make === undefined) throw new Error(`there is no ${entry_point}`);
     const params = parameters.map((name) => golden.tensor("data", `init/${name}`));
     const gradients = parameters.map((name) => golden.tensor("data", `grads/${name}`).unbind());
-    using optimizer = make(params, hyperparameters);
+    using optimizer = make(params, golden.json.hyperparameters);
     const after: Tensor[][] = params.map(() => []);
     for (let step = 0; step < (gradients[0]?.length ?? 0); step++) {
-      // A case without a learning rate must not need one.
-      optimizer.step(gradients.map((steps) => steps[step] as Tensor), hyperparameters.lr ?? NaN);
+      const { lr, relative_step, warmup_init: warmupInit } = hyperparameters;
+      const rate = relative_step ? relativeRate(step + 1, { warmupInit }) : lr ?? NaN; // a case without one must not need it
+      optimizer.step(gradients.map((steps) => steps[step] as Tensor), rate);
       params.forEach((param, i) => after[i]?.push(param.clone()));
     }
     const data = parameters.map((name, i) => [`params/${name}`, stack(after[i] ?? [])]);

@@ -69,14 +69,14 @@ async function convertModel(input: string, out: string, options: ModelCommand): 
     ...describeModel({ title: basename(out), architecture: model.variant.name }),
     ...madeBy("convert"),
   };
-  using line = new LiveLine();
   const tokenizer = to === "original" ? spieceBytes(model.placeOf("tokenizer")) : undefined;
   if (to === "original" && tokenizer === undefined) {
-    line.say(
-      `warning: ComfyUI needs the tokenizer in the text encoder's file, and takes SentencePiece's alone: there is no ` +
+    warn(
+      `ComfyUI needs the tokenizer in the text encoder's file, and takes SentencePiece's alone: there is no ` +
         `spiece.model at ${model.placeOf("tokenizer")}. Name one with --tokenizer.`,
     );
   }
+  using line = new LiveLine();
   const pace = new Pace();
   const onProgress = ({ bytes, totalBytes }: { bytes: number; totalBytes: number }): void => {
     const text = pace.describe({ doneBytes: bytes, totalBytes, movedBytes: bytes });

@@ -84,12 +84,9 @@ function expertParts({ choice: { path, expert }, named, mark, warnings }: Wanted
   const other = expert === "high" ? "low" : "high";
   const isOthers = expert === "high" && isLow;
   if (isOthers || (!isBoth && mark?.by === "header" && mark.expert === other)) {
-    const source = isOthers ? "its tensors'" : "its";
+    const source = isOthers ? "its tensors' names" : "its header";
     throw new ConfigError(
-      `Cannot use the LoRA "${path}" for the ${expert}-noise expert: by ${source} ${
-        isOthers ? "names" : "header"
-      } it is for ` +
-        `the ${other}-noise one`,
+      `Cannot use the LoRA "${path}" for the ${expert}-noise expert: by ${source} it is for the ${other}-noise one`,
       { cure: `name it with --${other}-lora, or with --lora` },
     );
   }

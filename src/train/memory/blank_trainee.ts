@@ -1,4 +1,4 @@
-/** What a trainee of a run will be, made of blanks: the model, what is trained, its optimizer, and how many bytes the real ones take. */
+/** What a trainee of a run will be, made of blanks: model, what is trained, optimizer, and how many bytes the real ones take. */
 import type { RunConfig, SettledConfig } from "../../config/mod.ts";
 import type { Built } from "../../nn/mod.ts";
 import { type Device, type DType, type Tensor, zeros } from "../../torch/mod.ts";
